@@ -1,0 +1,92 @@
+# Two commands do everything on a machine with Python 3.11 or newer and make:
+#
+#     make demo    set up, then describe, score and ground a photo
+#     make test    the same set-up, then every check
+#
+# The set-up happens once; it is done again when pyproject.toml or constraints.txt change.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Where torch comes from, if not from pip's usual index; see docs/install.md.
+TORCH_INDEX ?=
+DEMO_PHOTO ?= docs/photos/coffee.jpg
+DEMO_OUT ?= demo-out
+# More arguments for pytest, such as PYTEST_ARGS='-k boxes -x'.
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SPIDER := $(BIN)/spider
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test lint format typecheck build prove-smoke clean
+
+help:
+	@echo 'make demo         set up, then describe, score and ground $(DEMO_PHOTO)'
+	@echo 'make test         set up, then run every check: lint, types, tests'
+	@echo 'make install      set up only: the virtual environment $(VENV)'
+	@echo 'make lint         ruff, without changing anything'
+	@echo 'make format       ruff, mending what it can'
+	@echo 'make typecheck    mypy, strict'
+	@echo 'make build        the wheel, in dist/'
+	@echo 'make prove-smoke  measure the bundled model: make prove-smoke PHOTOS=DIR'
+	@echo 'make clean        remove what these made, $(VENV) too'
+	@echo
+	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'spider needs Python 3.11 or newer; name one: make PYTHON=python3.12'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@if [ -z "$(TORCH_INDEX)$$PIP_FIND_LINKS" ] && [ "$$(uname -sm)" = 'Linux x86_64' ] \
+	  && ! command -v nvidia-smi >/dev/null 2>&1; then \
+	  echo 'No GPU found. If pip now fetches a CUDA build of torch (gigabytes of nvidia packages),'; \
+	  echo 'stop it and name an index of CPU builds; docs/install.md says which: TORCH_INDEX=URL'; \
+	fi
+	@# torch first and alone: nothing else may choose its build.
+	$(PIP) install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@echo
+	@echo '$$ spider describe $(DEMO_PHOTO)'
+	@$(SPIDER) describe $(DEMO_PHOTO)
+	@echo
+	@echo '$$ spider score $(DEMO_PHOTO)'
+	@$(SPIDER) score $(DEMO_PHOTO)
+	@echo
+	@echo '$$ spider ground $(DEMO_PHOTO) --most --out $(DEMO_OUT)'
+	@$(SPIDER) ground $(DEMO_PHOTO) --most --out $(DEMO_OUT) --force
+	@echo
+	@echo 'The pictures:'
+	@find $(DEMO_OUT) -name '$(notdir $(DEMO_PHOTO)).*.png' | sort
+
+test: lint typecheck
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+typecheck: $(STAMP)
+	$(BIN)/python -m mypy
+
+build: $(STAMP)
+	$(PIP) wheel --no-deps --wheel-dir dist .
+
+prove-smoke: $(STAMP)
+	@[ -n "$(PHOTOS)" ] || { echo 'name a folder of photos: make prove-smoke PHOTOS=DIR'; exit 2; }
+	$(SPIDER) eval smoke --photos $(PHOTOS)
+
+clean:
+	rm -rf $(VENV) $(DEMO_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find spider_cli trainer tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,204 @@
+"""The options every photo command takes, and how flags and variables weigh against each other."""
+
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, Literal, TypeAlias
+
+import typer
+
+from spider_cli.outputs.messages import show_tracebacks
+
+__all__ = ["Boxes", "Common", "Debug", "Json", "given", "photo_command"]
+
+_OUTPUT, _MODEL = "Output", "Model"
+
+
+def _debug(on: bool) -> bool:
+    show_tracebacks(on)
+    return on
+
+
+Debug: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        envvar="SPIDER_DEBUG",
+        callback=_debug,
+        is_eager=True,
+        help="Show tracebacks and the warnings of libraries.",
+    ),
+]
+Json: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        envvar="SPIDER_JSON",
+        help="JSON lines on stdout; the default where it is no terminal.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Boxes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box",
+        envvar="SPIDER_BOX",
+        metavar="x1,y1,x2,y2",
+        help="Pixels of the upright photo, x2 and y2 excluded; fractions if any value has a "
+        "decimal point and all are <= 1. May be repeated: one record each.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What every photo command is told; the texts are the command line's help."""
+
+    context: typer.Context
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATHS...",
+            help="Photos, folders, globs, or - for a list of paths on stdin.",
+            show_default=False,
+        ),
+    ] = None
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive/--no-recursive",
+            envvar="SPIDER_RECURSIVE",
+            help="Look into the folders of a folder.",
+        ),
+    ] = True
+    null: Annotated[
+        bool,
+        typer.Option(
+            "--null",
+            "-0",
+            envvar="SPIDER_NULL",
+            help="The list on stdin ends its paths with NUL, as find -print0 does.",
+        ),
+    ] = False
+    json: Json = False
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", envvar="SPIDER_CSV", help="CSV on stdout.", rich_help_panel=_OUTPUT),
+    ] = False
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="SPIDER_OUTPUT",
+            metavar="FILE",
+            help="Write the records to FILE: .jsonl, .json (an array), .csv or .txt. Nothing goes "
+            "to stdout then, unless --json or --csv asks for it.",
+            show_default=False,
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            envvar="SPIDER_FORCE",
+            help="Write over files that exist.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            envvar="SPIDER_QUIET",
+            help="No progress and no warnings on stderr; errors stay.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            envvar="SPIDER_MODEL",
+            metavar="NAME|DIR",
+            help="The model: nano, which comes with spider, or a model folder.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "nano"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"],
+        typer.Option(
+            "--device",
+            envvar="SPIDER_DEVICE",
+            help="Where the model runs.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(
+            "--dtype",
+            envvar="SPIDER_DTYPE",
+            help="The model's numbers.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "auto"
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            "--batch-size",
+            envvar="SPIDER_BATCH_SIZE",
+            min=1,
+            help="Questions answered together.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 8
+    debug: Debug = False
+
+
+def photo_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Put the fields of `Common` before the command's own options on its command line.
+
+    `command` takes a `Common` as its first argument; typer reads the widened signature.
+    """
+    own = list(inspect.signature(command).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=field.type,
+        )
+        for field in fields(Common)
+    ]
+
+    @functools.wraps(command)
+    def widened(**values: Any) -> None:
+        common = Common(**{field.name: values.pop(field.name) for field in fields(Common)})
+        command(common, **values)
+
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    signature = inspect.Signature([shared[0], shared[1], *parameters, *shared[2:]])
+    widened.__signature__ = signature  # type: ignore[attr-defined]
+    widened.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    del widened.__wrapped__
+    return widened
+
+
+def given(context: typer.Context, rivals: Collection[str]) -> set[str]:
+    """Which of these options the user gave, by the names of their parameters.
+
+    Flags beat variables: where one rival is a flag on the command line, those that only come from
+    SPIDER_* variables count as not given.
+    """
+    sources = {name: context.get_parameter_source(name) for name in rivals}
+    for wanted in ("COMMANDLINE", "ENVIRONMENT"):
+        found = {name for name, source in sources.items() if source and source.name == wanted}
+        if found:
+            return found
+    return set()

@@ -1,0 +1,68 @@
+"""One line on stderr that says how far the run is; only for people, never in a log."""
+
+import sys
+import time
+from types import TracebackType
+
+__all__ = ["Progress"]
+
+_BAR = 24
+_ERASE = "\r\x1b[K"
+
+
+class Progress:
+    """A context that keeps its line below whatever else is printed.
+
+    `clear` before printing anything else, `step` after each record. Drawn without threads and
+    without hiding the cursor, so an interrupt leaves nothing to repair.
+
+    Args:
+        total: records to come, if known; without it there is a count and no bar.
+        shown: False draws nothing; nor does a stderr that is no terminal.
+    """
+
+    def __init__(self, total: int | None, *, shown: bool) -> None:
+        self.total = total
+        self.done = 0
+        self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._drawn = 0.0
+
+    def __enter__(self) -> "Progress":
+        self._draw("loading the model ...")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away, for something else to be printed."""
+        self._write(_ERASE)
+
+    def step(self) -> None:
+        """One record more."""
+        self.done += 1
+        pace = self.done / max(time.monotonic() - self._started, 1e-6)
+        if self.total is None:
+            self._draw(f"{self.done} done, {pace:.1f}/s")
+            return
+        share = min(1.0, self.done / max(self.total, 1))
+        bar = "=" * int(_BAR * share)
+        left = max(0, self.total - self.done) / pace
+        self._draw(f"[{bar:<{_BAR}}] {self.done}/{self.total}, {pace:.1f}/s, {left:.0f} s left")
+
+    def _draw(self, text: str) -> None:
+        self._write(f"{_ERASE}{text}")
+
+    def _write(self, text: str) -> None:
+        if self._shown:
+            try:
+                sys.stderr.write(text)
+                sys.stderr.flush()
+            except (OSError, ValueError):
+                self._shown = False

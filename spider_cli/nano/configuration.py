@@ -1,0 +1,73 @@
+"""Configurations of nano's two halves, in the ecosystem's own form."""
+
+from typing import Any
+
+from transformers import PretrainedConfig
+from transformers.models.llama.configuration_llama import LlamaConfig
+from transformers.models.sam.configuration_sam import SamConfig
+
+__all__ = ["NanoConfig", "NanoSegmenterConfig"]
+
+
+class NanoConfig(PretrainedConfig):
+    """The language model that sees: sizes of its parts and of its views.
+
+    Args:
+        text_config: the language model (a Llama configuration or its dict).
+        vision_width: channels of the encoder's fused map.
+        vision_contexts: context blocks in the encoder.
+        overview: longest side of the overview in pixels; photos are never enlarged.
+        tile: side of the 100% tiles in pixels.
+        grid, tile_grid, region_grid: tokens per side from the overview, a tile, a boxed region.
+        statistics: tokens that carry the mean and deviation of every depth, per view or box.
+        image_token_id, region_token_id: the placeholders that features replace.
+    """
+
+    model_type = "spider_nano"
+    sub_configs = {"text_config": LlamaConfig}
+
+    def __init__(
+        self,
+        text_config: dict[str, Any] | LlamaConfig | None = None,
+        vision_width: int = 160,
+        vision_contexts: int = 2,
+        overview: int = 640,
+        tile: int = 256,
+        grid: int = 10,
+        tile_grid: int = 2,
+        region_grid: int = 3,
+        statistics: int = 2,
+        image_token_id: int = 4,
+        region_token_id: int = 5,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(text_config, LlamaConfig):
+            text_config = LlamaConfig(**(text_config or {}))
+        self.text_config = text_config
+        self.vision_width = vision_width
+        self.vision_contexts = vision_contexts
+        self.overview = overview
+        self.tile = tile
+        self.grid = grid
+        self.tile_grid = tile_grid
+        self.region_grid = region_grid
+        self.statistics = statistics
+        self.image_token_id = image_token_id
+        self.region_token_id = region_token_id
+        kwargs.setdefault("tie_word_embeddings", True)
+        super().__init__(**kwargs)
+
+
+class NanoSegmenterConfig(SamConfig):
+    """A SAM whose image encoder is nano's; prompt encoder and mask decoder are SAM's own.
+
+    `vision_config` keeps SAM's fields (the image size and the width of the embedding are read from
+    it); its transformer sizes are unused.
+    """
+
+    model_type = "spider_nano_segmenter"
+
+    def __init__(self, vision_width: int = 160, vision_contexts: int = 2, **kwargs: Any) -> None:
+        self.vision_width = vision_width
+        self.vision_contexts = vision_contexts
+        super().__init__(**kwargs)

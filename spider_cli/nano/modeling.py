@@ -1,0 +1,235 @@
+"""nano's language half: the encoder's readings as tokens, then a small Llama.
+
+Tokens of a photo: the overview on a grid, statistics of the overview, then for a photo larger than
+the overview each 100% tile on its own small grid. A boxed region in a question is a run of tokens
+too. Every token knows which part of the photo it covers and how much the photo was shrunk there.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.generation import GenerationMixin
+from transformers.modeling_utils import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+from spider_cli.nano.configuration import NanoConfig
+from spider_cli.nano.vision import TAPPED, NanoVisionEncoder, Seen, box_statistics, pool_box
+
+__all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "ViewTensor"]
+
+_KINDS = {"overview": 0, "tile": 1, "region": 2, "region_tile": 3}
+_FOURIER = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ViewTensor:
+    """One view, ready for the encoder.
+
+    `pixels` is (3, H, W) uint8, padded to multiples of 32; `valid` is the (width, height) that is
+    photo; `place` the x1, y1, x2, y2 it covers as fractions of the photo; `shrink` how many photo
+    pixels one pixel of the view stands for, per side (>= 1).
+    """
+
+    kind: str
+    pixels: Tensor
+    valid: tuple[int, int]
+    place: tuple[float, float, float, float]
+    shrink: float
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Encoder output of one view or box, before projection: what language training may cache."""
+
+    cells: Tensor
+    """(N, vision_width): the fused map on the grid."""
+    statistics: Tensor
+    """(2 * TAPPED,)"""
+    places: Tensor
+    """(N + 1, 5): x1, y1, x2, y2 as fractions of the photo and log2 of the shrink; last row is the
+    whole view's, for the statistics."""
+    kind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A view after the encoder: maps kept so that boxes can be read from them without a new look."""
+
+    view: ViewTensor
+    seen: Seen
+
+
+def _normalise(pixels: Tensor) -> Tensor:
+    return (pixels.float() - 127.0) / 128.0
+
+
+class _Projector(nn.Module):
+    """Readings -> token embeddings."""
+
+    def __init__(self, config: NanoConfig) -> None:
+        super().__init__()
+        hidden = config.text_config.hidden_size
+        self.count = config.statistics
+        self.cells = nn.Sequential(
+            nn.LayerNorm(config.vision_width),
+            nn.Linear(config.vision_width, 2 * hidden),
+            nn.GELU(),
+            nn.Linear(2 * hidden, hidden),
+        )
+        self.statistics_norm = nn.LayerNorm(2 * TAPPED)
+        self.statistics = nn.Linear(2 * TAPPED, config.statistics * hidden)
+        self.place = nn.Linear(4 * 2 * _FOURIER + 5, hidden)
+        self.kind = nn.Embedding(2 * len(_KINDS), hidden)
+
+    def forward(self, readings: Readings) -> Tensor:
+        """(N + statistics, hidden)"""
+        return self.many([readings])[0]
+
+    def many(self, readings: Sequence[Readings]) -> Tensor:
+        """Readings of one kind and size together: (M, N + statistics, hidden)."""
+        kind = readings[0].kind
+        places = _fourier(torch.stack([r.places for r in readings]))
+        place = self.place(places.to(self.place.weight.dtype))  # (M, N + 1, D)
+        kinds = self.kind.weight[2 * kind : 2 * kind + 2]  # (2, D)
+        told = torch.stack([r.cells for r in readings]).to(place.dtype)
+        cells = self.cells(told) + place[:, :-1] + kinds[0]
+        told = torch.stack([r.statistics for r in readings]).to(place.dtype)
+        statistics = self.statistics(self.statistics_norm(told))
+        statistics = statistics.view(len(readings), self.count, -1) + place[:, -1:] + kinds[1]
+        return torch.cat([cells, statistics], dim=1)
+
+
+def _fourier(places: Tensor) -> Tensor:
+    """(..., 5) -> (..., 4 * 2 * F + 5): sines and cosines of the four sides, and the plain values."""
+    scale = math.pi * 2.0 ** torch.arange(_FOURIER, device=places.device)
+    turns = places[..., :4, None] * scale
+    waves = torch.cat([turns.sin(), turns.cos()], dim=-1).flatten(-2)
+    return torch.cat([waves, places], dim=-1)
+
+
+class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """Image and text in, text out."""
+
+    config_class = NanoConfig
+    base_model_prefix = "model"
+    main_input_name = "input_ids"
+    _supports_sdpa = True
+    _no_split_modules = ["LlamaDecoderLayer"]
+    _tied_weights_keys = {
+        "language_model.lm_head.weight": "language_model.model.embed_tokens.weight"
+    }
+
+    def __init__(self, config: NanoConfig) -> None:
+        super().__init__(config)
+        self.vision_encoder = NanoVisionEncoder(
+            width=config.vision_width, contexts=config.vision_contexts
+        )
+        self.projector = _Projector(config)
+        self.language_model = LlamaForCausalLM(config.text_config)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.language_model.get_input_embeddings()
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.language_model.get_output_embeddings()
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def look(self, views: Sequence[ViewTensor]) -> list[Glimpse]:
+        """Encode views; those of one size go together, each exactly as it would alone."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for index, view in enumerate(views):
+            groups.setdefault(tuple(view.pixels.shape), []).append(index)
+        glimpses: dict[int, Glimpse] = {}
+        for members in groups.values():
+            pixels = torch.stack([views[i].pixels for i in members]).to(self.device)
+            batch = _normalise(pixels).to(self.dtype).contiguous(memory_format=torch.channels_last)
+            seen = self.vision_encoder(batch)
+            for row, index in enumerate(members):
+                one = Seen(patches=seen.patches[row], fused=seen.fused[row])
+                glimpses[index] = Glimpse(view=views[index], seen=one)
+        return [glimpses[index] for index in range(len(views))]
+
+    def read_view(self, glimpse: Glimpse) -> Readings:
+        """The whole of a view as readings: grid first, statistics last."""
+        grid = self.config.grid if glimpse.view.kind == "overview" else self.config.tile_grid
+        width, height = glimpse.view.valid
+        return _read(glimpse, (0.0, 0.0, float(width), float(height)), grid, glimpse.view.kind)
+
+    def read_box(self, overview: Glimpse, box: tuple[float, float, float, float]) -> Readings:
+        """A box (fractions of the photo) read from the overview's maps."""
+        width, height = overview.view.valid
+        x1, y1, x2, y2 = box
+        inside = (x1 * width, y1 * height, x2 * width, y2 * height)
+        return _read(overview, inside, self.config.region_grid, "region")
+
+    def embed_readings(self, readings: Sequence[Readings]) -> Tensor:
+        """(total tokens, hidden), in the order given."""
+        return torch.cat([self.projector(one) for one in readings])
+
+    # -- language ----------------------------------------------------------------------------
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        image_features: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """As a causal language model; placeholders in `input_ids` take `image_features` in order.
+
+        Args:
+            input_ids: (B, T).
+            image_features: (placeholders in the whole batch, hidden), row by row.
+
+        Raises:
+            ValueError: as many features as placeholders are needed.
+        """
+        if inputs_embeds is None:
+            if input_ids is None:
+                raise ValueError("give input_ids or inputs_embeds")
+            inputs_embeds = self.get_input_embeddings()(input_ids)
+            holes = (input_ids == self.config.image_token_id) | (
+                input_ids == self.config.region_token_id
+            )
+            wanted = int(holes.sum())
+            if wanted:
+                got = 0 if image_features is None else image_features.shape[0]
+                if image_features is None or got != wanted:
+                    raise ValueError(f"{wanted} placeholders in the text but {got} image features")
+                inputs_embeds = inputs_embeds.clone()
+                inputs_embeds[holes] = image_features.to(inputs_embeds.dtype)
+        return self.language_model(
+            inputs_embeds=inputs_embeds, attention_mask=attention_mask, **kwargs
+        )
+
+
+def _read(
+    glimpse: Glimpse, box: tuple[float, float, float, float], grid: int, kind: str
+) -> Readings:
+    """Pool the maps of one look inside `box` (pixels of the view)."""
+    seen, view = glimpse.seen, glimpse.view
+    width, height = view.valid
+    x1, y1, x2, y2 = view.place
+    sx, sy = (x2 - x1) / width, (y2 - y1) / height
+    xs = torch.linspace(box[0], box[2], grid + 1) * sx + x1
+    ys = torch.linspace(box[1], box[3], grid + 1) * sy + y1
+    shrink = math.log2(view.shrink)
+    rows = [
+        (float(xs[c]), float(ys[r]), float(xs[c + 1]), float(ys[r + 1]), shrink)
+        for r in range(grid)
+        for c in range(grid)
+    ]
+    rows.append((float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1]), shrink))
+    return Readings(
+        cells=pool_box(seen.fused, box, grid),
+        statistics=box_statistics(seen.patches, box),
+        places=torch.tensor(rows, device=seen.fused.device),
+        kind=_KINDS[kind],
+    )

@@ -1,0 +1,205 @@
+"""nano's eyes: an EfficientNet-lite trunk whose every depth is read, patch by patch.
+
+The trunk is the published EfficientNet-lite0 layout (Tan & Le 2019; the "lite" variant without
+squeeze-and-excitation, ReLU6) with batch norms folded into the convolutions, so that ImageNet
+weights start it and nothing depends on the batch.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["PATCH", "NanoVisionEncoder", "Seen", "box_statistics", "pool_box"]
+
+PATCH = 16
+"""Side of a patch in pixels: the stride of the maps handed on."""
+
+_MULTIPLE = 32
+"""Views are padded to a multiple of this: the trunk's deepest stride."""
+
+# (repeats, kernel, stride, expansion, channels out) per stage of EfficientNet-lite0.
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_STEM = 32
+# Stages whose texture is finer than a patch give mean and deviation, the others their values.
+_FINE = (0, 1, 2)
+
+TAPPED = 2 * (16 + 24 + 40) + 80 + 112 + 192 + 320
+"""Channels of the patch map: every stage's output, fine ones twice (mean and deviation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the encoder saw in a batch of equally sized views; maps at one value per patch."""
+
+    patches: Tensor
+    """(B, TAPPED, H/16, W/16): every depth of the trunk, pooled to the patch."""
+    fused: Tensor
+    """(B, width, H/16, W/16): the depths projected, summed and put in context."""
+
+
+class _Conv(nn.Conv2d):
+    """A convolution padded as TensorFlow's "same" for even inputs, which the weights expect."""
+
+    def __init__(self, inp: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(
+            inp,
+            out,
+            kernel,
+            stride,
+            padding=0 if stride > 1 else kernel // 2,
+            groups=groups,
+            bias=True,
+        )
+        self.extra = (
+            ((kernel - stride) // 2, (kernel - stride + 1) // 2) if stride > 1 else (0, 0)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, high = self.extra
+        return super().forward(F.pad(x, (low, high, low, high)) if high else x)
+
+
+class _Block(nn.Module):
+    """Inverted bottleneck: expand 1x1, depthwise, project 1x1; residual where shapes agree."""
+
+    def __init__(self, inp: int, out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        mid = inp * expansion
+        self.expand = _Conv(inp, mid, 1) if expansion > 1 else None
+        self.depthwise = _Conv(mid, mid, kernel, stride, groups=mid)
+        self.project = _Conv(mid, out, 1)
+        self.residual = stride == 1 and inp == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.relu6(self.expand(x)) if self.expand is not None else x
+        h = self.project(F.relu6(self.depthwise(h)))
+        return x + h if self.residual else h
+
+
+class _Context(nn.Module):
+    """Depthwise 7x7 and a two-layer map per patch (ConvNeXt's block): a patch sees its neighbours."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spread = nn.Conv2d(width, width, 7, padding=3, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, 3 * width)
+        self.down = nn.Linear(3 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(self.spread(x).permute(0, 2, 3, 1))
+        h = self.down(F.gelu(self.up(h)))
+        return x + h.permute(0, 3, 1, 2)
+
+
+class NanoVisionEncoder(nn.Module):
+    """Trunk, one reading per depth, projection to `width`, two context blocks.
+
+    Args:
+        width: channels of the fused map.
+        contexts: number of context blocks.
+    """
+
+    def __init__(self, *, width: int, contexts: int = 2) -> None:
+        super().__init__()
+        self.stem = _Conv(3, _STEM, 3, 2)
+        stages: list[nn.Module] = []
+        channels = _STEM
+        for repeats, kernel, stride, expansion, out in _STAGES:
+            blocks = []
+            for index in range(repeats):
+                blocks.append(_Block(channels, out, kernel, stride if not index else 1, expansion))
+                channels = out
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+        self.scale = nn.Parameter(torch.ones(TAPPED))
+        self.shift = nn.Parameter(torch.zeros(TAPPED))
+        self.join = nn.Conv2d(TAPPED, width, 1)
+        self.contexts = nn.ModuleList(_Context(width) for _ in range(contexts))
+
+    def forward(self, pixels: Tensor) -> Seen:
+        """Look at equally sized views.
+
+        Args:
+            pixels: (B, 3, H, W) float, ``(value - 127) / 128``, H and W multiples of 32.
+
+        Raises:
+            ValueError: a side is not a multiple of 32.
+        """
+        height, width = pixels.shape[-2:]
+        if height % _MULTIPLE or width % _MULTIPLE:
+            raise ValueError(f"views must be multiples of {_MULTIPLE} px, got {width} x {height}")
+        x = F.relu6(self.stem(pixels))  # (B, 32, H/2, W/2)
+        size = (height // PATCH, width // PATCH)
+        taps: list[Tensor] = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            taps.extend(_per_patch(x, size, deviation=index in _FINE))
+        patches = torch.cat(taps, dim=1)  # (B, TAPPED, H/16, W/16)
+        patches = patches * self.scale[:, None, None] + self.shift[:, None, None]
+        fused = self.join(patches)  # (B, width, H/16, W/16)
+        for context in self.contexts:
+            fused = context(fused)
+        return Seen(patches=patches, fused=fused)
+
+
+def _per_patch(x: Tensor, size: tuple[int, int], *, deviation: bool) -> list[Tensor]:
+    """Values of `x` at one per patch: pooled where finer, repeated where coarser."""
+    factor = x.shape[-2] // size[0]
+    if x.shape[-2] < size[0]:
+        return [F.interpolate(x, size=size, mode="nearest")]
+    if factor == 1:
+        return [x]
+    mean = F.avg_pool2d(x, factor)
+    if not deviation:
+        return [mean]
+    variance = (F.avg_pool2d(x * x, factor) - mean * mean).clamp_min(0)
+    return [mean, torch.sqrt(variance + 1e-4)]
+
+
+def _overlap(start: float, end: float, cells: int, count: int) -> Tensor:
+    """(count, cells) weights: how much of each of `count` equal parts of [start, end) (in patches)
+    lies on each patch; rows sum to 1."""
+    edges = torch.linspace(start, end, count + 1, dtype=torch.float64)
+    low, high = edges[:-1, None], edges[1:, None]
+    left = torch.arange(cells, dtype=torch.float64)[None]
+    weight = (torch.minimum(high, left + 1) - torch.maximum(low, left)).clamp_min(0)
+    return (weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-9)).float()
+
+
+def pool_box(values: Tensor, box: tuple[float, float, float, float], grid: int) -> Tensor:
+    """Area-average of a map inside a box, on a grid of `grid` x `grid` equal parts.
+
+    Args:
+        values: (C, h, w), one value per patch.
+        box: ``x1, y1, x2, y2`` in pixels of the view.
+
+    Returns:
+        (grid * grid, C), row by row from the top left.
+    """
+    x1, y1, x2, y2 = (side / PATCH for side in box)
+    rows = _overlap(y1, y2, values.shape[1], grid).to(values)  # (G, h)
+    columns = _overlap(x1, x2, values.shape[2], grid).to(values)  # (G, w)
+    pooled = torch.einsum("gh,chw,kw->gkc", rows, values, columns)
+    return pooled.reshape(grid * grid, -1)
+
+
+def box_statistics(patches: Tensor, box: tuple[float, float, float, float]) -> Tensor:
+    """Mean and deviation of every channel of the patch map inside a box: (2 * C,)."""
+    x1, y1, x2, y2 = (side / PATCH for side in box)
+    weight = torch.outer(
+        _overlap(y1, y2, patches.shape[1], 1)[0], _overlap(x1, x2, patches.shape[2], 1)[0]
+    ).to(patches)  # (h, w), sums to 1
+    mean = torch.einsum("chw,hw->c", patches, weight)
+    square = torch.einsum("chw,hw->c", patches * patches, weight)
+    return torch.cat([mean, torch.sqrt((square - mean * mean).clamp_min(0) + 1e-4)])

@@ -1,0 +1,235 @@
+"""The typed results; their JSON form is the public schema (docs/json.md).
+
+Boxes are ``(x1, y1, x2, y2)`` pixels of the upright photo, end-exclusive. Points are ``(x, y)`` in
+the same pixels. Scores are 0-100, higher is better.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "SCHEMA",
+    "Box",
+    "Description",
+    "Distortion",
+    "Failure",
+    "Files",
+    "Grounding",
+    "Mask",
+    "Record",
+    "Referral",
+    "Result",
+    "Score",
+    "View",
+]
+
+SCHEMA = "spider/1"
+"""Version of the record form. The number grows when a field changes meaning or goes away."""
+
+Box: TypeAlias = tuple[int, int, int, int]
+Command: TypeAlias = Literal["describe", "score", "refer", "ground"]
+
+
+@dataclass(frozen=True, slots=True)
+class Distortion:
+    """One distortion as the answer names it."""
+
+    family: str
+    severity: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"family": self.family, "severity": self.severity}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at the photo: which pixels of it, and at what size the model saw them."""
+
+    box: Box
+    size: tuple[int, int]
+    """Width and height in pixels as seen; smaller than the box where the photo was shrunk."""
+
+    def to_json(self) -> dict[str, list[int]]:
+        return {"box": list(self.box), "size": list(self.size)}
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A binary mask as a compressed COCO run-length string."""
+
+    size: tuple[int, int]
+    """Height and width."""
+    counts: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"size": list(self.size), "counts": self.counts}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Paths of the pictures `spider ground --out` wrote."""
+
+    overlay: str
+    heatmap: str
+    mask: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"overlay": self.overlay, "heatmap": self.heatmap, "mask": self.mask}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Tasks 1 and 2: the quality of the whole photo, or of the region in `box`, in words."""
+
+    question: str
+    answer: str
+    distortions: tuple[Distortion, ...]
+    other: tuple[str, ...] = ()
+    box: Box | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "question": self.question,
+            "answer": self.answer,
+            "distortions": [d.to_json() for d in self.distortions],
+        }
+        if self.other:
+            out["other"] = list(self.other)
+        if self.box is not None:
+            out["box"] = list(self.box)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Task-free scoring: expectation over the closed set of five level words."""
+
+    score: float
+    """0-100, higher is better."""
+    level: str
+    levels: dict[str, float]
+    """Level word -> probability; they sum to 1."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "score": self.score,
+            "level": self.level,
+            "levels": dict(self.levels),
+            "scale": [0, 100],
+            "higher_is_better": True,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """Task 4: the distortions inside a box, in words."""
+
+    question: str
+    box: Box
+    answer: str
+    distortions: tuple[Distortion, ...]
+    other: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "question": self.question,
+            "box": list(self.box),
+            "answer": self.answer,
+            "distortions": [d.to_json() for d in self.distortions],
+        }
+        if self.other:
+            out["other"] = list(self.other)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """Task 3: the region a question asks for, as words, a point and a mask.
+
+    Three shapes: a region (`point`, `box`, `mask` set), the whole photo (`whole`, `point` None, full
+    mask, area 1), nothing at fault (`point`, `box`, `mask` None, area 0).
+    """
+
+    question: str
+    answer: str
+    point: tuple[float, float] | None
+    probed: bool
+    """The answer had no positional word; the point was read after a forced spatial phrase."""
+    box: Box | None
+    area: float
+    """Share of the photo inside the mask, 0-1."""
+    mask: Mask | None
+    whole: bool
+    files: Files | None = None
+    probability: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """(height, width) float32 in 0-1 at the photo's own size: the segmenter's mask probability.
+    For pictures only; not part of the JSON form. None when nothing is at fault."""
+    pixels: npt.NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    """(height, width, 3) uint8 RGB, the upright photo, when the caller asked to keep it."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "point": None if self.point is None else list(self.point),
+            "probed": self.probed,
+            "box": None if self.box is None else list(self.box),
+            "area": self.area,
+            "mask": None if self.mask is None else self.mask.to_json(),
+            "whole": self.whole,
+            "files": None if self.files is None else self.files.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a photo could not be judged."""
+
+    code: str
+    message: str
+    hint: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+Result: TypeAlias = Description | Score | Referral | Grounding
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One photo (for boxed commands: one photo and box), judged or failed."""
+
+    command: Command
+    photo: str
+    """The path as given; undecodable bytes are escaped and `photo_b64` holds the true bytes."""
+    model: str
+    revision: str
+    seconds: float
+    looked_at: tuple[View, ...]
+    outcome: Result | Failure
+    photo_b64: str | None = None
+    notes: tuple[str, ...] = ()
+    """Things worth a warning on stderr (first frame of an animation, box clipped); not in the JSON."""
+
+    @property
+    def failed(self) -> bool:
+        return isinstance(self.outcome, Failure)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values, fields in their documented order."""
+        out: dict[str, Any] = {"schema": SCHEMA, "command": self.command, "photo": self.photo}
+        if self.photo_b64 is not None:
+            out["photo_b64"] = self.photo_b64
+        out |= {
+            "model": self.model,
+            "revision": self.revision,
+            "seconds": round(self.seconds, 4),
+            "looked_at": [view.to_json() for view in self.looked_at],
+        }
+        if isinstance(self.outcome, Failure):
+            return out | {"error": self.outcome.to_json()}
+        return out | self.outcome.to_json()

@@ -1,0 +1,29 @@
+"""Which weights exactly: a short name that changes when any of a model's files does."""
+
+import hashlib
+from pathlib import Path
+
+__all__ = ["revision_of"]
+
+_SAMPLE = 1 << 20
+_SETTINGS = ("config.json", "tokenizer.json", "scoring.json", "grounding.json")
+
+
+def revision_of(folder: Path) -> str:
+    """The hub's commit where the folder is a hub snapshot; else the first 12 hex digits of a
+    SHA-256 over the settings and over each weight file's size, first and last megabyte."""
+    if folder.parent.name == "snapshots":
+        return folder.name
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.safetensors")):
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(folder).as_posix()}:{size}:".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_SAMPLE))
+            stream.seek(max(0, size - _SAMPLE))
+            digest.update(stream.read(_SAMPLE))
+    for name in _SETTINGS:
+        path = folder / name
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,80 @@
+"""What all tests share: a clean environment, no network, outside tools by name, real photos."""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+REQUIRE_ALL = os.environ.get("SPIDER_REQUIRE_ALL") == "1"
+
+TOOLS = {"jq": "apt-get install jq", "make": "apt-get install make"}
+"""Programs that tests call, and the line that installs each."""
+
+# Here, not in a fixture: libraries read these when they are imported, and child processes too.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+for _name in [name for name in os.environ if name.startswith("SPIDER_")]:
+    # A developer's own settings must not change what the tests see.
+    del os.environ[_name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Refuse connections to other machines, in this process."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if host is not None and host not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test opens a connection to {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """``tool("jq")``: the program's path; without it the test is skipped, or fails where all are due."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            lacking(name, TOOLS[name])
+        return str(path)
+
+    return find
+
+
+def lacking(name: str, install: str) -> None:
+    """End the test for want of `name`: a failure under SPIDER_REQUIRE_ALL=1, else a skip."""
+    said = f"{name} is not here; to run this test: {install}"
+    if REQUIRE_ALL:
+        pytest.fail(said, pytrace=False)
+    pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of the photos that ship: coffee.jpg (noise at the bottom right), chelsea.jpg (blur
+    at the top left) and rocket.jpg (untouched)."""
+    return ROOT / "docs" / "photos"
+
+
+@pytest.fixture(scope="session")
+def demo_photo(photos: Path) -> Path:
+    """The photo of `make demo`: 600 x 400, severe noise in an ellipse at the bottom right."""
+    return photos / "coffee.jpg"

@@ -1,0 +1,145 @@
+"""spider doctor: on this machine, and on broken ones."""
+
+import importlib.metadata
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spider_cli.commands import checks
+
+
+def named(findings: Any, name: str) -> checks.Finding:
+    [found] = [finding for finding in findings if finding.name.startswith(name)]
+    return found
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Pretend that other versions are installed."""
+
+    def pretend(requires: tuple[str, ...] = (), **installed: str) -> None:
+        monkeypatch.setattr(checks, "_version", installed.get)
+        monkeypatch.setattr(importlib.metadata, "requires", lambda _: list(requires))
+
+    return pretend
+
+
+def test_this_installation(spider: Any, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    run = spider("doctor", env={"SPIDER_CACHE": str(cache)})
+    assert run.err == ""
+    for word in ("spider", "python", "torch", "transformers", "device", str(cache), "nano"):
+        assert word in run.out
+    assert not cache.exists()
+
+
+def test_json(spider: Any) -> None:
+    run = spider("doctor", "--json")
+    said = json.loads(run.out)
+    assert said["schema"] == "spider-doctor/1"
+    assert said["ok"] == (run.code == 0)
+    statuses = {check["status"] for check in said["checks"]}
+    assert statuses <= {"ok", "warning", "problem"}
+    assert said["ok"] == ("problem" not in statuses)
+    [device] = [check for check in said["checks"] if check["name"] == "device"]
+    assert device["detail"].startswith(("cpu (", "cuda (", "mps ("))
+
+
+def test_another_trainer(spider: Any, tmp_path: Path) -> None:
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "__init__.py").touch()
+    root = Path(checks.__file__).parents[2]
+    run = spider("doctor", "--json", env={"PYTHONPATH": f"{tmp_path}:{root}"}, cwd=tmp_path)
+    assert run.code == 1
+    [found] = [c for c in json.loads(run.out)["checks"] if c["name"] == "import name trainer"]
+    assert found["status"] == "problem"
+    assert str(tmp_path) in found["detail"]
+
+
+def test_another_distribution_with_a_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    owners = {"trainer": ["spider-iqa", "trainer"]}
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: owners)
+    found = checks.trainer()
+    assert found.status == "problem"
+    assert found.hint == "pip uninstall trainer"
+
+
+@pytest.mark.parametrize(
+    ("torch", "vision", "wants", "status"),
+    [
+        ("2.13.0", "0.28.0", "torch==2.13.0", "ok"),
+        ("2.13.0+cpu", "0.28.0+cpu", "torch (==2.13.0)", "ok"),
+        ("2.13.0", "0.27.0", "torch==2.12.0", "problem"),
+        ("2.13.0+cpu", "0.28.0", "torch==2.13.0", "problem"),
+        ("2.13.0+cpu", "0.28.0+cu130", "torch==2.13.0", "problem"),
+        ("2.13.0", "0.28.0", "torch", "ok"),
+    ],
+)
+def test_torchvision(versions: Any, torch: str, vision: str, wants: str, status: str) -> None:
+    versions(("numpy", wants, 'scipy; extra == "scipy"'), torch=torch, torchvision=vision)
+    found = checks.torchvision()
+    assert found.status == status
+    if status == "problem":
+        assert torch in found.detail
+        assert vision in found.detail
+
+
+def test_no_torchvision_is_fine(versions: Any) -> None:
+    versions(torch="2.13.0")
+    assert checks.torchvision().status == "ok"
+
+
+def test_something_missing(versions: Any) -> None:
+    versions(torch="2.13.0")
+    found = list(checks.installed())
+    assert named(found, "torch").status == "ok"
+    assert named(found, "transformers").status == "problem"
+
+
+@pytest.fixture
+def nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the bundled model that may be broken."""
+    from spider_cli import weights
+
+    folder = tmp_path / "nano"
+    shutil.copytree(weights.find_model("nano").path, folder)
+    monkeypatch.setattr(weights, "find_model", lambda _: weights.ModelFolder(folder))
+    return folder
+
+
+def test_a_whole_model(nano: Path) -> None:
+    found = checks.bundled_model()
+    assert found.status == "ok"
+    assert "whole" in found.detail
+
+
+def test_a_model_with_holes(nano: Path) -> None:
+    (nano / "tokenizer.json").unlink()
+    with (nano / "model.safetensors").open("r+b") as stream:
+        stream.seek(-1, 2)
+        last = stream.read(1)
+        stream.seek(-1, 2)
+        stream.write(bytes([last[0] ^ 1]))
+    with (nano / "config.json").open("ab") as stream:
+        stream.write(b" ")
+    found = checks.bundled_model()
+    assert found.status == "problem"
+    for part in ("tokenizer.json is missing", "model.safetensors was changed", "config.json has"):
+        assert part in found.detail
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"files": 3}', '{"files": {"a": {}}}'])
+def test_a_broken_manifest(nano: Path, content: str) -> None:
+    (nano / "MANIFEST.json").write_text(content, encoding="utf-8")
+    assert checks.bundled_model().status == "problem"
+
+
+def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SPIDER_CACHE", str(tmp_path / "file" / "cache"))
+    found = checks.cache()
+    assert found.status == "problem"
+    assert "SPIDER_CACHE" in found.hint

