@@ -1,1 +1,1 @@
-"""How spider's training photos, answers and weights are made; not needed to audit photos."""
+"""What makes spider's weights: distortions, annotation, the stages, and the measurements."""

@@ -239,7 +239,8 @@ def test_pattern_without_match_among_others_fails_alone_in_its_place(here: Path)
 @given(st.lists(st.text(alphabet="ab0129é", min_size=1, max_size=6), max_size=8))
 def test_natural_order_is_total_and_numeric(words: list[str]) -> None:
     ordered = sorted(words, key=natural_key)
-    assert sorted(words[::-1], key=natural_key) == ordered
+    backwards = words[::-1]
+    assert sorted(backwards, key=natural_key) == ordered
     numbers = sorted((w for w in words if w.isascii() and w.isdecimal()), key=natural_key)
     assert [int(n) for n in numbers] == sorted(int(n) for n in numbers)
 

@@ -1,0 +1,1 @@
+"""What `spider train`, `spider data` and `spider eval` open."""
