@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spider_cli import questions
 from spider_cli.boxes import BoxSpec
+from spider_cli.devices import DEVICES, DTYPES
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.feed import Feed, PhotoLike
 from spider_cli.photos import Photo, Source
@@ -54,7 +56,8 @@ class Auditor:
         max_pixels: larger photos fail with code ``too_large``.
 
     Raises:
-        UsageError: no such model, device or dtype.
+        UsageError: no such model, device or dtype. That a device is not in this machine shows when
+            the model is loaded.
     """
 
     def __init__(
@@ -68,6 +71,9 @@ class Auditor:
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"--batch-size must be at least 1, not {batch_size}")
+        for name, value, known in (("device", device, DEVICES), ("dtype", dtype, DTYPES)):
+            if value not in known:
+                raise UsageError(f"unknown {name} {value!r}", hint=f"one of {', '.join(known)}")
         self.model = model
         self.folder = find_model(model)
         self.batch_size = batch_size
@@ -79,7 +85,7 @@ class Auditor:
 
     # -- what this auditor is ------------------------------------------------------------------
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Which weights these are."""
         return self.folder.revision()

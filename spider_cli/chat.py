@@ -15,6 +15,7 @@ from PIL import Image
 
 from spider_cli.lmm import Ask, Look, Pixels
 from spider_cli.results import View
+from spider_cli.weights.loading import load_whole
 
 __all__ = ["ChatEyes", "load"]
 
@@ -61,14 +62,23 @@ class ChatEyes:
     def inputs(self, asks: Sequence[Ask]) -> dict[str, Any]:
         texts = []
         for ask in asks:
-            content = [{"type": "image"}, {"type": "text", "text": ask.question}]
+            question = self._plain(ask.question)
+            content = [{"type": "image"}, {"type": "text", "text": question}]
             text = self.processor.apply_chat_template(
                 [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
             )
             texts.append(text + (ask.prefix if not ask.prefix_ids else ""))
         images = [[Image.fromarray(ask.look.payload.image)] for ask in asks]
+        # A template that writes the start mark itself must not get a second one.
+        bos = self.tokenizer.bos_token
         batch = dict(
-            self.processor(images=images, text=texts, padding=True, return_tensors="pt")
+            self.processor(
+                images=images,
+                text=texts,
+                padding=True,
+                return_tensors="pt",
+                add_special_tokens=not (bos and texts[0].startswith(bos)),
+            )
         )
         if any(ask.prefix_ids for ask in asks):
             batch = _append(batch, [ask.prefix_ids for ask in asks], self.tokenizer.pad_token_id)
@@ -79,20 +89,30 @@ class ChatEyes:
             for name, value in batch.items()
         }
 
+    def _plain(self, question: str) -> str:
+        """What people type never becomes an image placeholder or a turn mark."""
+        for mark in sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True):
+            if len(mark) > 1 and not mark.isalnum() and not mark.isspace():
+                question = question.replace(mark, f"{mark[0]} {mark[1:]}")
+        return question
+
 
 def _append(batch: dict[str, Any], forced: Sequence[Sequence[int]], pad: int) -> dict[str, Any]:
     """Add forced answer tokens on the right; shorter rows move right so that all end together."""
-    rows, masks, kinds = [], [], []
     longest = max(map(len, forced))
-    types = batch.get("mm_token_type_ids")
-    for index, ids in enumerate(forced):
-        lead = longest - len(ids)
-        rows.append([pad] * lead + batch["input_ids"][index].tolist() + list(ids))
-        masks.append([0] * lead + batch["attention_mask"][index].tolist() + [1] * len(ids))
-        if types is not None:
-            kinds.append([0] * lead + types[index].tolist() + [0] * len(ids))
-    out = batch | {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
-    return out | {"mm_token_type_ids": torch.tensor(kinds)} if types is not None else out
+    out = dict(batch)
+    for name, value in batch.items():
+        if not torch.is_tensor(value) or value.shape != batch["input_ids"].shape:
+            continue
+        # Beside the ids and their mask, kinds of tokens, where text is 0.
+        empty = pad if name == "input_ids" else 0
+        rows = []
+        for row, ids in zip(value.tolist(), forced, strict=True):
+            told = {"input_ids": list(ids), "attention_mask": [1] * len(ids)}
+            lead = [empty] * (longest - len(ids))
+            rows.append([*lead, *row, *told.get(name, [0] * len(ids))])
+        out[name] = torch.tensor(rows)
+    return out
 
 
 class ComposedProcessor:
@@ -110,7 +130,13 @@ class ComposedProcessor:
         return str(self.tokenizer.apply_chat_template(messages, **options))
 
     def __call__(
-        self, *, images: Any, text: list[str], padding: bool, return_tensors: str
+        self,
+        *,
+        images: Any,
+        text: list[str],
+        padding: bool,
+        return_tensors: str,
+        add_special_tokens: bool = True,
     ) -> dict[str, Any]:
         flat = [image for row in images for image in row]
         seen = self.image_processor(images=flat, return_tensors=return_tensors)
@@ -124,7 +150,10 @@ class ComposedProcessor:
                 joined += self.image_token * next(counts) + part
             expanded.append(joined)
         words = self.tokenizer(
-            expanded, padding=padding, return_tensors=return_tensors, add_special_tokens=False
+            expanded,
+            padding=padding,
+            return_tensors=return_tensors,
+            add_special_tokens=add_special_tokens,
         )
         token = self.tokenizer.convert_tokens_to_ids(self.image_token)
         kinds = (words["input_ids"] == token).long()
@@ -136,9 +165,7 @@ def load(folder: Path, *, device: str, dtype: torch.dtype) -> tuple[Any, ChatEye
     """The model and its eyes; local files, safetensors, no remote code."""
     from transformers import AutoModelForImageTextToText
 
-    model = AutoModelForImageTextToText.from_pretrained(
-        str(folder), local_files_only=True, use_safetensors=True, dtype=dtype
-    )
+    model = load_whole(AutoModelForImageTextToText, folder, dtype=dtype)
     model = model.to(device).eval()
     return model, ChatEyes(model, _processor(folder))
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
 from spider_cli.errors import PhotoError
-from spider_cli.photos import Photo, Source, open_photo, photo_from_array
+from spider_cli.photos import Photo, Source, named_source, open_photo, photo_from_array
 
 __all__ = ["Feed", "PhotoLike"]
 
@@ -129,7 +129,6 @@ def _source_of(photo: PhotoLike, index: int) -> Source:
     if isinstance(photo, Photo):
         return photo.source
     if isinstance(photo, str | Path):
-        path = Path(photo)
-        return Source(path=path, name=str(photo), name_b64=None, relative=PurePath(path.name))
+        return named_source(photo)
     name = f"photo {index + 1}"
     return Source(path=Path(name), name=name, name_b64=None, relative=PurePath(name))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spider_cli.errors import UsageError
 from spider_cli.results import View
+from spider_cli.weights.loading import explained
 from spider_cli.weights.revision import revision_of
 
 if TYPE_CHECKING:
@@ -206,13 +207,6 @@ def load_language_model(folder: Path, *, device: str, dtype: "torch.dtype") -> L
         from spider_cli.nano.eyes import load
     else:
         from spider_cli.chat import load
-    try:
+    with explained(folder, "an image-text-to-text model"):
         model, eyes = load(folder, device=device, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(
-            f"cannot load the model in {folder}: {reason}",
-            hint="it must be an image-text-to-text model of transformers, in safetensors",
-            code="model_unloadable",
-        ) from error
     return LanguageModel(model=model, eyes=eyes, folder=folder, revision=revision_of(folder))

@@ -139,18 +139,12 @@ def _decode(
         return _decode_whole(file, kind, source, max_pixels)
     except (PhotoError, OSError, MemoryError):
         raise
-    except Exception as error:
-        # The text or colour profile of a PNG is broken or a decompression bomb: the pixels may be
-        # well.
+    except Exception:
+        # A PNG's text or colour profile may be broken or a decompression bomb, and its pixels well.
         if kind is not PNG or (bare := critical_chunks(file)) is None:
             raise
-        try:
-            pixels, notes = _decode_whole(bare, kind, source, max_pixels)
-        except PhotoError:
-            raise
-        except Exception:
-            raise error from None
-        return pixels, (*notes, "its metadata is damaged or too large, and was ignored")
+    pixels, notes = _decode_whole(bare, kind, source, max_pixels)
+    return pixels, (*notes, "its metadata is damaged or too large, and was ignored")
 
 
 def _decode_whole(
@@ -243,25 +237,30 @@ def _explained(error: Exception, source: Source, file: BinaryIO) -> PhotoError:
     # EINVAL is Pillow following a nonsensical offset.
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return _not_opened(error, source)
-    reason = _one_line(error)
-    if isinstance(error, EOFError) or "truncated" in reason.lower() or looks_cut(file):
+    if isinstance(error, EOFError) or "truncated" in str(error).lower() or looks_cut(file):
         what = "is truncated: the file ends before the picture does"
         return _failure(source, "truncated", what, "Copy or download it again.")
     if source.path.suffix.lower() in UNSUPPORTED_SUFFIXES:
         return _unknown(source, None)
     if not isinstance(error, SyntaxError):  # which is what Pillow raises for a header
-        return _failure(
-            source, "unreadable", f"is damaged ({reason})", "Copy or download it again."
-        )
+        what = f"is damaged{_reason(error)}"
+        return _failure(source, "unreadable", what, "Copy or download it again.")
     file.seek(0)
     if identify(file.read(512)) is TIFF:
-        what = f"is a TIFF of a kind that spider cannot read ({reason})"
+        what = f"is a TIFF of a kind that spider cannot read{_reason(error)}"
         return _failure(source, "unsupported", what, "Convert it to JPEG or PNG.")
-    return _failure(source, "not_an_image", f"has a damaged header ({reason})", "")
+    return _failure(source, "not_an_image", f"has a damaged header{_reason(error)}", "")
 
 
 def _failure(source: Source, code: str, what: str, hint: str) -> PhotoError:
     return PhotoError(f"{shown(source.name)} {what}", hint=hint, code=code)
+
+
+def _reason(error: Exception) -> str:
+    """Pillow's own words in brackets, unless they are only Python's."""
+    text = _one_line(error)
+    is_own = isinstance(error, SyntaxError | OSError | ValueError) and " " in text
+    return f" ({text})" if is_own and text != str(error.__cause__) else ""
 
 
 def _one_line(error: Exception) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from spider_cli.weights.loading import explained, load_whole
+
 if TYPE_CHECKING:
     import torch
 
@@ -56,14 +58,20 @@ class Segmenter:
         """Look at a photo, (height, width, 3) uint8 RGB."""
         import torch
 
-        batch = self.image_processor(images=pixels, return_tensors="pt")
+        height, width = pixels.shape[:2]
+        # Named, the layout need not be guessed: a photo of 3 rows looks like one of 3 channels.
+        batch = self.image_processor(
+            images=_no_sliver(pixels, self._side()),
+            input_data_format="channels_last",
+            return_tensors="pt",
+        )
         with torch.inference_mode():
             values = batch["pixel_values"].to(self.model.device, self.model.dtype)
             features = self.model.get_image_embeddings(values)
         resized = batch["reshaped_input_sizes"][0]
         return Embedding(
             features=features,
-            original=(pixels.shape[0], pixels.shape[1]),
+            original=(height, width),
             resized=(int(resized[0]), int(resized[1])),
         )
 
@@ -82,9 +90,8 @@ class Segmenter:
         with torch.inference_mode():
             out = self.model(
                 image_embeddings=embedding.features,
-                input_points=torch.tensor([[[[x, y]]]], device=self.model.device).to(
-                    self.model.dtype
-                ),
+                # float32 always: half precision knows only every second or fourth pixel.
+                input_points=torch.tensor([[[[x, y]]]], device=self.model.device),
                 input_labels=torch.ones(1, 1, 1, dtype=torch.int64, device=self.model.device),
                 multimask_output=True,
             )
@@ -96,12 +103,24 @@ class Segmenter:
             full = F.interpolate(full, size=(height, width), mode="bilinear", align_corners=False)
             probability = full[0, 0].sigmoid_().cpu().numpy()
             quality = float(out.iou_scores[0, 0, best])
-        cut = min(0.5, float(probability.max()) / 2)
+        cut = min(0.5, max(float(probability.max()) / 2, np.finfo(np.float32).tiny))
         return Segment(mask=probability >= cut, probability=probability, quality=quality)
 
     def _side(self) -> int:
         pad: Any = self.image_processor.pad_size
         return int(pad["height"] if isinstance(pad, dict) else pad.height)
+
+
+def _no_sliver(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """The photo; one so thin that its short side would be rounded to nothing is shrunk here."""
+    height, width = pixels.shape[:2]
+    if 2 * min(height, width) * side >= max(height, width):
+        return pixels
+    from PIL import Image
+
+    size = (side, 1) if width > height else (1, side)
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
 def load_segmenter(folder: Path, *, device: str = "cpu", dtype: Any = None) -> Segmenter:
@@ -110,19 +129,21 @@ def load_segmenter(folder: Path, *, device: str = "cpu", dtype: Any = None) -> S
     Args:
         folder: holds config.json, model.safetensors, preprocessor_config.json.
         dtype: torch dtype; float32 when None.
+
+    Raises:
+        UsageError: the folder holds no such model.
     """
     import json
 
     import torch
     from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    if kind == "spider_nano_segmenter":
-        from spider_cli.nano.segmenting import NanoSegmenter as Model
-    else:
-        from transformers import AutoModelForMaskGeneration as Model
-    model = Model.from_pretrained(
-        str(folder), local_files_only=True, use_safetensors=True, dtype=dtype or torch.float32
-    )
-    processor = SamImageProcessorPil.from_pretrained(str(folder), local_files_only=True)
+    with explained(folder, "a segmenter of the SAM family"):
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        if kind == "spider_nano_segmenter":
+            from spider_cli.nano.segmenting import NanoSegmenter as Model
+        else:
+            from transformers import AutoModelForMaskGeneration as Model
+        model = load_whole(Model, folder, dtype=dtype or torch.float32)
+        processor = SamImageProcessorPil.from_pretrained(str(folder), local_files_only=True)
     return Segmenter(model.to(device).eval(), processor)

@@ -52,8 +52,8 @@ def closed_set(chi: Sequence[float], temperature: float) -> npt.NDArray[np.float
     values = np.asarray(chi, dtype=np.float64)
     if not temperature > 0 or np.isnan(values).any():
         raise ValueError(f"temperature must be > 0 and logits numbers: {temperature}, {chi}")
-    scaled = values / temperature
-    weights = np.exp(scaled - scaled.max())
+    with np.errstate(over="ignore"):  # a tiny temperature: exp(-inf) is the 0 it should be
+        weights = np.exp((values - values.max()) / temperature)
     return np.asarray(weights / weights.sum())
 
 

@@ -42,7 +42,7 @@ def no_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """``tool("jq")``: the program's path; without it the test is skipped, or fails where all are due."""
+    """``tool("jq")``: the program's path; without it the test is skipped (see `lacking`)."""
 
     def find(name: str) -> str:
         path = shutil.which(name)

@@ -1,6 +1,10 @@
-"""The pages for readers: their links lead somewhere, and their Python runs."""
+"""The pages for readers: their links lead somewhere, their Python and the pipe run."""
 
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,3 +33,15 @@ def test_the_python_on_the_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch
     for number, block in enumerate(code, 1):
         # In one namespace, as a reader would type them one after the other.
         exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+
+
+def test_the_pipe_of_the_readme(photos: Path, tool: Callable[[str], str]) -> None:
+    jq = shlex.quote(tool("jq"))
+    spider = f"{shlex.quote(sys.executable)} -m spider_cli"
+    pipe = f"find docs/photos -name '*.jpg' | {spider} score - --json | {jq} .score"
+    done = subprocess.run(
+        ["sh", "-c", pipe], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
+    scores = [float(line) for line in done.stdout.splitlines()]
+    assert len(scores) == len(list(photos.glob("*.jpg")))
+    assert all(0 <= score <= 100 for score in scores)

@@ -35,6 +35,9 @@ LEVELS = (1, 2, 3, 4, 5)
 _LONGEST = 640
 """Photos are shrunk to this before they are distorted: the anchors of strength hold there."""
 
+_PATIENCE = 300
+"""Photos tried in a row before the folder is given up on."""
+
 Progress = Callable[[str], None]
 
 
@@ -103,8 +106,12 @@ def _prepared(
 def _composed(
     pool: Iterator[LabelledPhoto], count: int, rng: np.random.Generator, two_share: float
 ) -> tuple[str, Sample]:
-    """The next photo on which exactly `count` regions could be distorted."""
-    while True:
+    """The next photo on which exactly `count` regions could be distorted.
+
+    Raises:
+        UsageError: hundreds of tries found none.
+    """
+    for _ in range(_PATIENCE):
         photo = next(pool)
         pixels, masks = _prepared(photo, count, rng)
         sample = compose(
@@ -112,6 +119,10 @@ def _composed(
         )
         if len(sample.regions) == count:
             return photo.path.name, sample
+    raise UsageError(
+        f"none of the photos has room for {count} distorted regions",
+        hint="give photos of at least a few hundred pixels a side, with something on them",
+    )
 
 
 def composed_pairs(

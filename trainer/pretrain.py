@@ -211,7 +211,11 @@ def _opinion_batch(
 def pretrain(
     photos: list[LabelledPhoto], opinions: list[Opinion], out: Path, config: DenseConfig
 ) -> NanoVisionEncoder:
-    """Run the dense stage; writes ``encoder.safetensors``, ``head.safetensors`` and ``log.jsonl``."""
+    """Run the dense stage; writes ``encoder.safetensors``, ``head.safetensors`` and ``log.jsonl``.
+
+    Returns:
+        The encoder with the averaged weights, which are those written.
+    """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng([config.seed, 10_000])
     encoder = NanoVisionEncoder(width=config.width, contexts=config.contexts)
@@ -263,6 +267,7 @@ def pretrain(
                 temporary = out / f".{name}.safetensors"
                 save_file(weights, temporary)
                 temporary.replace(out / f"{name}.safetensors")
+    encoder.load_state_dict(mean.module["encoder"].state_dict())
     return encoder
 
 

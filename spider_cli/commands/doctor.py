@@ -2,11 +2,11 @@
 
 import json
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spider_cli.commands.options import Debug, Json
+from spider_cli.commands.options import Debug
 from spider_cli.errors import ExitCode
 from spider_cli.outputs.messages import printable
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+
+Json = Annotated[
+    bool, typer.Option("--json", envvar="SPIDER_JSON", help="One JSON object on stdout.")
+]
 
 
 @app.command()

@@ -17,15 +17,26 @@ __all__ = ["GRACE", "install", "leave", "received"]
 GRACE = 1.0
 """Seconds between the signal and the guard's exit."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _signal: int | None = None
 _leaving = threading.Lock()
 
 
 def install() -> None:
     """Take over SIGINT and SIGTERM, unless the parent process had them ignored."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _handle)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_give_up)
+
+
+def _give_up() -> None:
+    """A forked worker ends as its library expects, without a word from us."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _handle:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 def received() -> bool:

@@ -13,6 +13,7 @@ from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.modeling import Glimpse, NanoForConditionalGeneration
 from spider_cli.nano.processing import NanoProcessor
 from spider_cli.results import View
+from spider_cli.weights.loading import load_whole
 
 __all__ = ["NanoEyes", "load"]
 
@@ -95,9 +96,7 @@ def load(
 ) -> tuple[NanoForConditionalGeneration, NanoEyes]:
     """The model and its eyes from a folder."""
     config = NanoConfig.from_pretrained(str(folder), local_files_only=True)
-    model = NanoForConditionalGeneration.from_pretrained(
-        str(folder), config=config, local_files_only=True, use_safetensors=True, dtype=dtype
-    )
+    model = load_whole(NanoForConditionalGeneration, folder, config=config, dtype=dtype)
     model = model.to(device).eval()
     model.vision_encoder.to(memory_format=torch.channels_last)
     return model, NanoEyes(model, NanoProcessor.from_pretrained(folder, config))

@@ -180,6 +180,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         image_features: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        position_ids: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
         """As a causal language model; placeholders in `input_ids` take `image_features` in order.
@@ -187,6 +188,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Args:
             input_ids: (B, T).
             image_features: (placeholders in the whole batch, hidden), row by row.
+            position_ids: (B, T). Named here so that `generate` counts them without the padding.
 
         Raises:
             ValueError: as many features as placeholders are needed.
@@ -206,8 +208,23 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 inputs_embeds = inputs_embeds.clone()
                 inputs_embeds[holes] = image_features.to(inputs_embeds.dtype)
         return self.language_model(
-            inputs_embeds=inputs_embeds, attention_mask=attention_mask, **kwargs
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            **kwargs,
         )
+
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """As every model's; a placeholder that the model itself writes is a word, not a hole."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            input_ids, is_first_iteration=is_first_iteration, **kwargs
+        )
+        if not is_first_iteration and kwargs.get("use_cache", True):
+            inputs.pop("image_features", None)  # they are in the cache
+            inputs["inputs_embeds"] = self.get_input_embeddings()(inputs.pop("input_ids"))
+        return inputs
 
 
 def _read(

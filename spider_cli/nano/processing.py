@@ -29,6 +29,9 @@ FractionBox = tuple[float, float, float, float]
 _NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
 _BOX = re.compile(rf"\[\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\]")
 
+_SLIVER = 0.0005
+"""Half of the last decimal that questions write."""
+
 # A photo this much larger than its overview is also looked at at 100%.
 _TILES_FROM = 1.25
 # Centres of the 100% tiles as fractions of the photo: the middle and the thirds' crossings.
@@ -108,11 +111,15 @@ class NanoProcessor:
     # -- words -------------------------------------------------------------------------------
 
     def prompt(self, question: str) -> Prompt:
-        """Take the boxes out of a question; values are clipped to the photo."""
+        """Take the boxes out of a question; values are clipped to the photo.
+
+        A side that begins and ends at the same value (a sliver, after rounding) is a pixel wide.
+        """
         boxes: list[FractionBox] = []
 
         def take(match: re.Match[str]) -> str:
-            x1, y1, x2, y2 = (min(max(float(value), 0.0), 1.0) for value in match.groups())
+            x1, y1, x2, y2 = map(float, match.groups())
+            (x1, x2), (y1, y2) = _widened(x1, x2), _widened(y1, y2)
             if x2 <= x1 or y2 <= y1:
                 return match.group()
             boxes.append((x1, y1, x2, y2))
@@ -136,6 +143,12 @@ class NanoProcessor:
         whole = f"{IMAGE_TOKEN * image_tokens}{USER}{text}{ASSISTANT}"
         ids: list[int] = self.tokenizer(whole, add_special_tokens=False)["input_ids"]
         return ids
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    if low == high <= 1:
+        low, high = low - _SLIVER, high + _SLIVER
+    return min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
 
 
 def shrink_to(pixels: npt.NDArray[Any], longest: int) -> npt.NDArray[Any]:

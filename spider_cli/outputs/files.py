@@ -75,7 +75,7 @@ def write_together(contents: Mapping[Path, Callable[[BinaryIO], None]], *, overw
             for path, target in passing:
                 publish(path, target, overwrite=overwrite)
                 done.append(target)
-        except OSError:
+        except BaseException:  # an interrupt, too
             if not overwrite:  # with overwrite what stood there before is gone either way
                 for target in done:
                     target.unlink(missing_ok=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 __all__ = ["revision_of"]
 
 _SAMPLE = 1 << 20
-_SETTINGS = ("config.json", "tokenizer.json", "scoring.json", "grounding.json")
+_SETTINGS = (".json", ".jinja", ".model", ".txt")
+"""What else decides an answer: configurations, tokenizer, chat template, spider's settings."""
 
 
 def revision_of(folder: Path) -> str:
@@ -22,8 +23,7 @@ def revision_of(folder: Path) -> str:
             digest.update(stream.read(_SAMPLE))
             stream.seek(max(0, size - _SAMPLE))
             digest.update(stream.read(_SAMPLE))
-    for name in _SETTINGS:
-        path = folder / name
-        if path.is_file():
-            digest.update(path.read_bytes())
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in _SETTINGS and file.is_file():
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
