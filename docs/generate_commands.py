@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from spider_cli.app import COMMANDS, load
 
@@ -27,18 +27,19 @@ Paths are files, folders (searched with their folders, unless `--no-recursive`),
 What the commands write is described in [json.md](json.md).
 """
 
-EXIT_CODES = """\
-## Exit codes
+EXIT_CODES = {
+    0: "All fine. Also when whoever read stdout has had enough (`spider score DIR | head -1`).",
+    1: "A gate failed: a photo scored below `--fail-under`; `spider doctor` found a problem.",
+    2: "Said before any photo is opened: a bad flag or word, a malformed or inverted box, no photo "
+    "at all, an `--out` or `--output` that cannot be written, an existing `--output` without "
+    "`--force`, a missing model.",
+    3: "Some photo failed: it is not there or no photo, the box is wholly outside, its pictures "
+    "exist and `--force` was not given. The others were done. 3 wins over 1.",
+    70: "spider itself failed, or the output could not be written. `--debug` shows where.",
+    130: "Ctrl-C. Nothing half-written stays. (143: terminated.)",
+}
 
-| code | meaning |
-| --- | --- |
-| 0 | All fine. Also when whoever read stdout has had enough (`spider score DIR \\| head -1`). |
-| 1 | A gate failed: a photo scored below `--fail-under`; `spider doctor` found a problem. |
-| 2 | Said before any photo is opened: a bad flag or word, a malformed or inverted box, no photo at all, an `--out` or `--output` that cannot be written, an existing `--output` without `--force`, a missing model. |
-| 3 | Some photo failed: it is not there or no photo, the box is wholly outside, its pictures exist and `--force` was not given. The others were done. 3 wins over 1. |
-| 70 | spider itself failed, or the output could not be written. `--debug` shows where. |
-| 130 | Ctrl-C. Nothing half-written stays. (143: terminated.) |
-
+ERRORS = """\
 Errors are one line on stderr, `spider: error: ...`, and where it helps a line `hint: ...`; with
 `--debug` the traceback comes before them. A failed photo has its line on stderr and its record on
 stdout. A box partly outside the photo is clipped, and said on stderr.
@@ -57,7 +58,13 @@ def main() -> None:
 
 def render() -> str:
     """The whole page."""
-    return "\n".join([INTRO, *(_command(name) for name in COMMANDS), EXIT_CODES])
+    return "\n".join([INTRO, *(_command(name) for name in COMMANDS), _exit_codes(), ERRORS])
+
+
+def _exit_codes() -> str:
+    rows = [f"| {code} | {_cell(meaning)} |" for code, meaning in EXIT_CODES.items()]
+    head = ["## Exit codes", "", "| code | meaning |", "| --- | --- |"]
+    return "\n".join([*head, *rows, ""])
 
 
 def _command(name: str) -> str:
@@ -92,12 +99,18 @@ def _rows(command: Any) -> Iterator[str]:
     for option in command.params:
         if option.param_type_name == "option" and not getattr(option, "hidden", False):
             cells = [_flags(option), _default(option), _variable(option), option.help or ""]
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+            yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _flags(option: Any) -> str:
     # Long first, however the command spelled them.
-    flags = sorted([*option.opts, *option.secondary_opts], key=lambda flag: not flag.startswith("--"))
+    flags = sorted(
+        [*option.opts, *option.secondary_opts], key=lambda flag: not flag.startswith("--")
+    )
     value = "" if option.is_flag else f" {_value(option)}"
     return ", ".join(f"`{flag}{value}`" for flag in flags)
 
@@ -107,7 +120,8 @@ def _value(option: Any) -> str:
     if choices:
         return "|".join(map(str, choices))
     annotation = option.type_descriptor.annotation
-    return str(option.metavar or getattr(annotation, "__name__", "VALUE").upper())
+    [kind] = get_args(annotation) or [annotation]  # of a list, what it holds
+    return str(option.metavar or getattr(kind, "__name__", "VALUE").upper())
 
 
 def _default(option: Any) -> str:

@@ -69,6 +69,8 @@ def _usage(error: BaseException) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "spider"
     said = error.format_message().strip()  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed; nothing to add
+        return ExitCode.USAGE
     said = said.replace("Value error, ", "").rstrip(".")
     if hasattr(error.__cause__, "errors"):  # pydantic's refusal, which leaves out the value
         value = error.__cause__.errors()[0]["input"]

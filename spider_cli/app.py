@@ -42,6 +42,8 @@ def load(name: str) -> Any:
             code="missing_extra",
         ) from error
     command.name = name
+    # Completion is set up for `spider` as a whole; typer offers it to every app it builds.
+    command.params = [p for p in command.params if not str(p.name).endswith("_completion")]
     return command
 
 

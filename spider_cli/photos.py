@@ -169,6 +169,8 @@ def _decode_whole(
         frames = gif_frames(file)
     elif kind is TIFF:
         frames = tiff_pages(file)
+        if looks_cut(file):  # Pillow passes over what stands after the pixels, as profiles may
+            notes = (*notes, "the file ends early: its pixels are whole, its metadata is not")
     else:
         frames = getattr(image, "n_frames", 1)
     if frames > 1:
@@ -234,6 +236,9 @@ def _explained(error: Exception, source: Source, file: BinaryIO) -> PhotoError:
         return _failure(source, "too_large", what, "Convert it to PNG or TIFF.")
     if isinstance(error, MemoryError):
         return _failure(source, "too_large", "needs more memory than there is", "Shrink it.")
+    if isinstance(error, ImportError) or "support not installed" in str(error):
+        what = "cannot be read by the Pillow that is installed"
+        return _failure(source, "unsupported", what, f"Update Pillow. {_CONVERT}")
     # EINVAL is Pillow following a nonsensical offset.
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
         return _not_opened(error, source)

@@ -54,7 +54,7 @@ def photo_suffixes() -> tuple[str, ...]:
     from PIL import features
 
     known = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-    if features.check("avif"):
+    if "avif" in features.modules and features.check("avif"):
         known.add(".avif")
     return tuple(sorted(known))
 

@@ -18,6 +18,9 @@ from spider_cli.vocabulary import HORIZONTAL, LEVELS, VERTICAL
 
 __all__ = ["new_nano", "new_segmenter", "save_json", "train_tokenizer"]
 
+_POINT_SCALE = 1.5
+"""Spread of the points' Fourier frequencies: low, so that nearby points look alike."""
+
 SPECIALS = ("<pad>", USER, ASSISTANT, END, IMAGE_TOKEN, REGION_TOKEN)
 """Ids 0-5."""
 
@@ -109,7 +112,16 @@ def new_segmenter(*, width: int = 128, side: int = 512, seed: int = 0) -> NanoSe
             "iou_head_hidden_dim": width,
         },
     )
-    return NanoSegmenter(config)
+    segmenter = NanoSegmenter(config)
+    # SAM's classes start every weight at a deviation of 0.02, fit for loading trained ones: at this
+    # width the masks' gradient would all but vanish. torch's own start learns at once.
+    for part in (segmenter.prompt_encoder, segmenter.mask_decoder):
+        for module in part.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                module.reset_parameters()
+    with torch.no_grad():
+        nn.init.normal_(segmenter.shared_image_embedding.positional_embedding, std=_POINT_SCALE)
+    return segmenter
 
 
 def save_json(path: Path, value: dict[str, Any]) -> None:

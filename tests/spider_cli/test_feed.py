@@ -154,7 +154,7 @@ def test_the_source_is_not_read_far_ahead(files: list[Path]) -> None:
     next(found)
     time.sleep(0.3)
     assert len(taken) <= 2 + 6
-    found.close()  # type: ignore[attr-defined]
+    found.close()
 
 
 def test_who_stops_early_leaves_no_thread(files: list[Path]) -> None:

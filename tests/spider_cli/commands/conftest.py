@@ -17,6 +17,8 @@ from PIL import Image
 import spider_cli
 
 ROOT = Path(spider_cli.__file__).parent.parent
+PATIENCE = 900
+"""Seconds; the machine may be busy."""
 SPIDER = (sys.executable, "-m", "spider_cli")
 
 # Runs spider with a hook that notes every file opened and every socket made, one JSON line each.
@@ -62,7 +64,7 @@ def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
 
 
 def run_spider(*args: str | Path, env: Mapping[str, str] = {}, **more: Any) -> Run:
-    more = {"timeout": 300, "stdin": subprocess.DEVNULL} | more
+    more = {"timeout": PATIENCE, "stdin": subprocess.DEVNULL} | more
     if "input" in more:
         del more["stdin"]
     done = subprocess.run(
@@ -97,7 +99,7 @@ def audited(tmp_path: Path) -> Any:
             env=environment(env) | {"AUDIT_LOG": str(log)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=300,
+            timeout=PATIENCE,
         )
         events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         return Audit(

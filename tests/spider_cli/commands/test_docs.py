@@ -1,6 +1,7 @@
 """The pages about the command line say what it does."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,8 @@ def page(name: str) -> str:
 
 def test_commands_page_is_up_to_date() -> None:
     command = [sys.executable, str(DOCS / "generate_commands.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=120)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, env=env, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
 
 
@@ -33,7 +35,9 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_every_field_is_documented() -> None:
-    schema = json.loads(files("spider_cli").joinpath("schema/records.schema.json").read_text("utf-8"))
+    schema = json.loads(
+        files("spider_cli").joinpath("schema/records.schema.json").read_text("utf-8")
+    )
     text = page("json.md")
     for fields in _properties(schema):
         for name in fields:

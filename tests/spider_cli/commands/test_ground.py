@@ -74,9 +74,9 @@ def test_the_pictures_of_a_folder(spider: Any, album: Path, tmp_path: Path) -> N
     for record in records.values():
         VALID.validate(record)
     for name in ("album/a.jpg", "album/sub/b.png"):
-        _check_pictures(records[name], tmp_path, Image.open(tmp_path / name).size)
+        _check_pictures(records[name], tmp_path, _loaded(tmp_path / name).size)
 
-    # Again, one photo's mask taken away: that photo still has two, the other three. Nothing changes.
+    # Again, one mask taken away: each photo still has pictures there, and nothing changes.
     (tmp_path / "heat/new/a.jpg.mask.png").unlink()
     there = {name: (tmp_path / "heat" / name).read_bytes() for name in tree(tmp_path / "heat")}
     run = spider("ground", "album", "--out", "heat/new", cwd=tmp_path)
@@ -98,8 +98,14 @@ def test_the_pictures_of_a_folder(spider: Any, album: Path, tmp_path: Path) -> N
         assert (tmp_path / "heat" / name).read_bytes() == content
 
 
+def _loaded(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
 def _check_pictures(record: dict[str, Any], root: Path, size: tuple[int, int]) -> None:
-    pictures = {kind: Image.open(root / path) for kind, path in record["files"].items()}
+    pictures = {kind: _loaded(root / path) for kind, path in record["files"].items()}
     modes = {kind: (picture.mode, picture.size) for kind, picture in pictures.items()}
     assert modes == {"overlay": ("RGB", size), "heatmap": ("L", size), "mask": ("L", size)}
     mask = np.asarray(pictures["mask"])

@@ -4,14 +4,13 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from PIL import Image
 
 from spider_cli.outputs.csv import columns_of
 
@@ -24,8 +23,6 @@ VALID = jsonschema.Draft202012Validator(
 def from_list(spider: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One run over a list on stdin: good, missing, good with an odd name, empty; piped."""
     folder = tmp_path_factory.mktemp("listed")
-    from PIL import Image
-
     Image.new("RGB", (80, 60), (90, 120, 30)).save(folder / "a.jpg")
     odd = folder / "=1 \u00e9\n.jpg"
     odd.write_bytes((folder / "a.jpg").read_bytes())
@@ -75,6 +72,7 @@ def test_nothing_but_spiders_own_lines_on_stderr(from_list: Any) -> None:
     for line in run.err.splitlines():
         assert line.startswith("spider: "), line
         assert "Traceback" not in line
+        assert "\r" not in line  # no progress in a log
 
 
 def test_the_csv_beside_it_says_the_same(from_list: Any) -> None:
@@ -106,18 +104,3 @@ def test_output_file_alone(spider: Any, photo: Path, tmp_path: Path) -> None:
     [record] = json.loads(target.read_text(encoding="utf-8"))
     VALID.validate(record)
     assert [path.name for path in tmp_path.iterdir()] == ["scores.json"]
-
-
-def test_a_pipeline(photo: Path, spider: Any) -> None:
-    """`find ... | spider score - --json | reader of one field per line`."""
-    del spider
-    read = "import json,sys; [print(json.loads(line)['score']) for line in sys.stdin]"
-    command = (
-        f"find '{photo.parent}' -name '*.jpg' | '{sys.executable}' -m spider_cli score - --json"
-        f" | '{sys.executable}' -c \"{read}\""
-    )
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        command, shell=True, capture_output=True, timeout=300, cwd=root, check=True
-    )
-    assert 0 <= float(done.stdout) <= 100

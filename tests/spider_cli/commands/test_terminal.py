@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
 
+PATIENCE = 900
+"""Seconds; the machine may be busy."""
 ROOT = Path(__file__).parents[3]
 
 
@@ -30,7 +31,7 @@ def on_terminal(*args: str | Path, env: dict[str, str], stdout: bool = True) -> 
     )
     os.close(theirs)
     shown = b""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         ready, _, _ = select.select([ours], [], [], 0.2)
         try:
@@ -41,7 +42,7 @@ def on_terminal(*args: str | Path, env: dict[str, str], stdout: bool = True) -> 
             break
         shown += chunk or b""
     os.close(ours)
-    return process.wait(timeout=60), shown.decode()
+    return process.wait(timeout=PATIENCE), shown.decode()
 
 
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}])
@@ -70,9 +71,3 @@ def test_help_is_plain_with_no_color() -> None:
     _, shown = on_terminal("--help", env={"NO_COLOR": "1"})
     assert "describe" in shown
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown)
-
-
-def test_no_progress_in_a_log(spider: Any, photo: Path) -> None:
-    run = spider("score", photo)
-    assert "loading the model" not in run.err
-    assert "\r" not in run.err

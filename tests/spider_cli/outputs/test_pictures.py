@@ -37,9 +37,10 @@ def test_names_mirror_the_tree(tmp_path: Path, records: dict[str, Record]) -> No
     assert done.files.heatmap == str(tmp_path / "heat/sub/a.jpg.heatmap.png")
     assert done.pixels is None
     assert done.probability is None
-    modes = {
-        kind: Image.open(getattr(done.files, kind)).mode for kind in ("overlay", "heatmap", "mask")
-    }
+    modes = {}
+    for kind, path in done.files.to_json().items():
+        with Image.open(path) as picture:
+            modes[kind] = picture.mode
     assert modes == {"overlay": "RGB", "heatmap": "L", "mask": "L"}
 
 

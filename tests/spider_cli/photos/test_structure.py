@@ -1,0 +1,91 @@
+"""Files that hold several pictures."""
+
+import io
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, features
+
+from spider_cli.photos import Photo, named_source, open_photo
+
+Array = npt.NDArray[Any]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif", "avif"])
+def test_first_of_several_pictures(
+    opened: Callable[..., Photo],
+    saved: Callable[..., Path],
+    close: Callable[..., bool],
+    tmp_path: Path,
+    suffix: str,
+) -> None:
+    if suffix == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
+    options: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
+    path = saved(
+        tmp_path / f"a.{suffix}", frames[0], save_all=True, append_images=frames[1:], **options
+    )
+    photo = opened(path)
+    assert close(photo.pixels[5, 5], np.array([255, 0, 0]), 5)
+    assert photo.notes == ("first frame of 3",)
+
+
+def test_one_picture_in_a_gif_is_no_animation(
+    opened: Callable[..., Photo], saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert opened(saved(tmp_path / "a.gif", Image.new("RGB", (8, 8), "red"))).notes == ()
+
+
+def test_pyramids_and_thumbnails_are_no_pages(
+    opened: Callable[..., Photo], tmp_path: Path, cat: Array
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    for bigtiff in (False, True):
+        with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=bigtiff) as writer:
+            writer.write(cat, photometric="rgb")
+            writer.write(cat[::2, ::2], photometric="rgb", subfiletype=1)
+            writer.write(cat[::4, ::4], photometric="rgb", subfiletype=1)
+        assert opened(tmp_path / "a.tif").notes == ()
+        with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=bigtiff) as writer:
+            writer.write(cat, photometric="rgb")
+            writer.write(cat[::2], photometric="rgb")
+        assert opened(tmp_path / "a.tif").notes == ("first frame of 2",)
+
+
+def test_multi_picture_jpeg_is_its_first_picture(
+    opened: Callable[..., Photo], tmp_path: Path, cat: Array
+) -> None:
+    small = Image.fromarray(cat[::2, ::2])
+    path = tmp_path / "a.jpg"
+    Image.fromarray(cat).save(path, format="MPO", save_all=True, append_images=[small])
+    photo = opened(path)
+    assert photo.pixels.shape == cat.shape
+    assert photo.notes == ()
+
+
+def test_counting_a_million_frames_is_cheap(tmp_path: Path) -> None:
+    gif = io.BytesIO()
+    Image.new("P", (1, 1)).save(gif, "GIF")
+    frame = b",\0\0\0\0\x01\0\x01\0\0\x02\x02\x4c\x01\0"
+    (tmp_path / "a.gif").write_bytes(gif.getvalue()[:-1] + frame * 1_000_000 + b";")
+    tiff = io.BytesIO()
+    Image.new("L", (1, 1)).save(tiff, "TIFF")
+    data = bytearray(tiff.getvalue())
+    (directory,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, directory)
+    struct.pack_into("<I", data, directory + 2 + 12 * count, len(data))
+    start, pages = len(data), 100_000
+    data += b"".join(struct.pack("<HI", 0, start + 6 * (i + 1)) for i in range(pages))
+    (tmp_path / "a.tif").write_bytes(data + struct.pack("<HI", 0, start))
+    for name in ("a.gif", "a.tif"):
+        began = time.process_time()
+        photo = open_photo(named_source(tmp_path / name))
+        assert time.process_time() - began < 3
+        assert photo.notes == ("first frame of more than 9999",)
