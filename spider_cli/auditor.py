@@ -21,13 +21,12 @@ from spider_cli.results import (
     Record,
     Referral,
     Result,
-    Score,
     View,
 )
 from spider_cli.weights import find_model
 
 if TYPE_CHECKING:
-    from spider_cli.lmm import Answer, Ask, LanguageModel, Look
+    from spider_cli.lmm import Answer, LanguageModel, Look
     from spider_cli.segmenter import Segmenter
 
 __all__ = ["Auditor"]
@@ -105,9 +104,7 @@ class Auditor:
 
             device, _ = choose_device(self._device)
             dtype, _ = choose_dtype(self._dtype, device)
-            self._language_model = load_language_model(
-                self.folder.path, device=device, dtype=dtype
-            )
+            self._language_model = load_language_model(self.folder.path, device=device, dtype=dtype)
         return self._language_model
 
     def load_segmenter(self) -> "Segmenter":
@@ -118,9 +115,7 @@ class Auditor:
 
             device, _ = choose_device(self._device)
             dtype, _ = choose_dtype(self._dtype, device)
-            self._segmenter = load_segmenter(
-                self.folder.segmenter(), device=device, dtype=dtype
-            )
+            self._segmenter = load_segmenter(self.folder.segmenter(), device=device, dtype=dtype)
         return self._segmenter
 
     # -- the tasks -----------------------------------------------------------------------------
@@ -187,8 +182,7 @@ class Auditor:
                 temperature = float(self._settings.get("scoring", {}).get("temperature", 1.0))
                 reader.append(LevelReader(model, temperature))
             asks = [
-                Ask(look, questions.SCORE_QUESTION, prefix=questions.SCORE_PREFIX)
-                for look in looks
+                Ask(look, questions.SCORE_QUESTION, prefix=questions.SCORE_PREFIX) for look in looks
             ]
             return [reader[0].read(row) for row in model.next_logits(asks)]
 
@@ -342,4 +336,3 @@ def _jobs(photo: Photo, specs: Sequence[BoxSpec]) -> Iterator[_Job | PhotoError]
             said = ",".join(map(str, box))
             notes = (*notes, f"{photo.source.name}: box clipped to the photo: {said}")
         yield _Job(photo, box, notes)
-

@@ -4,6 +4,7 @@ Where a family's processor needs torchvision (it insists on a video processor), 
 and the tokenizer are composed here instead.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ __all__ = ["ChatEyes", "load"]
 
 _LONGEST = 1280
 """Photos are shrunk to this before the model's own processor sees them."""
+
+
+_THINNEST = 100
+"""Slivers are stretched to this ratio of sides; some processors refuse them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,10 @@ class ChatEyes:
         for pixels in photos:
             height, width = pixels.shape[:2]
             factor = min(1.0, _LONGEST / max(height, width))
-            size = (max(1, round(width * factor)), max(1, round(height * factor)))
+            least = math.ceil(max(height, width) * factor / _THINNEST)
+            size = (max(least, round(width * factor)), max(least, round(height * factor)))
             seen = pixels
-            if factor < 1:
+            if size != (width, height):
                 image = Image.fromarray(pixels)
                 resized = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
                 seen = np.asarray(resized)

@@ -109,14 +109,11 @@ class LanguageModel:
         Returns:
             One answer per ask, without its forced start and without the end token.
         """
-        import torch
 
         if not asks:
             return []
         tokens, steps = self._generate(asks, MAX_NEW_TOKENS)
-        return [
-            self._answer(row, logits) for row, logits in zip(tokens, steps, strict=True)
-        ]
+        return [self._answer(row, logits) for row, logits in zip(tokens, steps, strict=True)]
 
     def next_logits(self, asks: Sequence[Ask]) -> npt.NDArray[np.float32]:
         """Logits at the position right after each ask's forced start: (asks, vocabulary)."""
@@ -125,7 +122,7 @@ class LanguageModel:
     def _generate(
         self, asks: Sequence[Ask], most: int
     ) -> tuple[list[list[int]], npt.NDArray[np.float32]]:
-        """Greedy tokens (asks, steps) and the raw logits they came from (asks, steps, vocabulary)."""
+        """Greedy tokens (asks, steps) and the raw logits they came from, one vocabulary each."""
         import torch
 
         with torch.inference_mode():

@@ -149,8 +149,8 @@ class Referral:
 class Grounding:
     """Task 3: the region a question asks for, as words, a point and a mask.
 
-    Three shapes: a region (`point`, `box`, `mask` set), the whole photo (`whole`, `point` None, full
-    mask, area 1), nothing at fault (`point`, `box`, `mask` None, area 0).
+    Three shapes: a region (`point`, `box`, `mask` set), the whole photo (`whole`, `point` None,
+    full mask, area 1), nothing at fault (`point`, `box`, `mask` None, area 0).
     """
 
     question: str
@@ -213,7 +213,7 @@ class Record:
     outcome: Result | Failure
     photo_b64: str | None = None
     notes: tuple[str, ...] = ()
-    """Things worth a warning on stderr (first frame of an animation, box clipped); not in the JSON."""
+    """Worth a warning on stderr (first frame of an animation, box clipped); not in the JSON."""
 
     @property
     def failed(self) -> bool:

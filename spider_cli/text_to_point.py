@@ -13,7 +13,15 @@ import numpy.typing as npt
 
 from spider_cli.vocabulary import HORIZONTAL, VERTICAL
 
-__all__ = ["AXES", "Emitted", "axis_evidence", "closed_set", "find_emitted", "point_from", "surface_like"]
+__all__ = [
+    "AXES",
+    "Emitted",
+    "axis_evidence",
+    "closed_set",
+    "find_emitted",
+    "point_from",
+    "surface_like",
+]
 
 AXES: dict[str, tuple[str, str]] = {"vertical": VERTICAL, "horizontal": HORIZONTAL}
 """Axis -> its closed set; the first word is 0 (top, left), the second 1 (bottom, right)."""
@@ -94,7 +102,7 @@ def find_emitted(pieces: Sequence[str], words: Sequence[str]) -> Emitted | None:
 
 
 def surface_like(word: str, emitted: Emitted) -> str:
-    """`word` in the case and with the leading space of `emitted`: "right" as " Left" is " Right"."""
+    """`word` with the case and leading space of `emitted`: "right" as " Left" is " Right"."""
     lead = emitted.surface[: -len(emitted.word)]
     core = emitted.surface[-len(emitted.word) :]
     if core.isupper():

@@ -1,4 +1,4 @@
-"""The words of the task, in one place: distortion families, severities, quality levels, positions."""
+"""The words of the task, in one place: families, severities, quality levels, positions."""
 
 import difflib
 
@@ -58,7 +58,7 @@ LEVEL_WEIGHTS: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 HORIZONTAL: tuple[str, str] = ("left", "right")
 VERTICAL: tuple[str, str] = ("top", "bottom")
-"""Closed sets of positional words (paper, section on text-to-point, eq. 3): value 0, then value 1."""
+"""Closed sets of positional words (paper, text-to-point, eq. 3): value 0, then value 1."""
 
 
 def family_named(word: str) -> str:

@@ -98,9 +98,7 @@ def compose_large(photo: LabelledPhoto, rng: np.random.Generator) -> Sample:
     grain = rng.normal(0, float(rng.uniform(0.5, 3)), frame.shape[:2]).astype(np.float32)
     frame = np.clip(frame + grain[..., None] + 0.5, 0, 255).astype(np.uint8)
     masks = blob_regions(frame.shape[:2], rng, int(rng.integers(1, 3)))
-    sample = compose(
-        frame, masks, rng, families=_SCALE_FREE, whole_share=0.55, clean_share=0.3
-    )
+    sample = compose(frame, masks, rng, families=_SCALE_FREE, whole_share=0.55, clean_share=0.3)
     return sample
 
 

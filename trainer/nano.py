@@ -43,7 +43,7 @@ from trainer.sources import (
 )
 from trainer.stage1 import Stage1Config, stage1
 
-__all__ = ["Data", "STAGES", "load_recipe", "read_data", "train_nano"]
+__all__ = ["STAGES", "Data", "load_recipe", "read_data", "train_nano"]
 
 log = logging.getLogger(__name__)
 
@@ -115,17 +115,21 @@ def train_nano(photos: Path, out: Path, recipe: dict[str, Any], stages: tuple[st
     if "lessons" in stages and not (out / "lessons" / "done").exists():
         make_lessons(data, out, recipe)
         (out / "lessons" / "done").touch()
-    if "stage1" in stages and not (out / "stage1" / "done").exists():
-        model, _ = language_half(out, recipe, data)
-        stage1(
-            model,
-            _read_lessons(out / "lessons", "composed"),
-            _read_lessons(out / "lessons", "opinion"),
-            _read_lessons(out / "lessons", "validation"),
-            out / "stage1",
-            Stage1Config(**recipe["stage1"], seed=seed),
-        )
-        (out / "stage1" / "done").touch()
+    if "stage1" in stages:
+        for index, settings in enumerate(recipe["stage1"]):
+            done = out / "stage1" / f"round-{index + 1}.done"
+            if done.exists():
+                continue
+            model, _ = language_half(out, recipe, data)
+            stage1(
+                model,
+                _read_lessons(out / "lessons", "composed"),
+                _read_lessons(out / "lessons", "opinion"),
+                _read_lessons(out / "lessons", "validation"),
+                out / "stage1",
+                Stage1Config(**settings, seed=seed + index),
+            )
+            done.touch()
     if "segment" in stages and not (out / "segment" / "done").exists():
         segment_stage(
             segmenter_half(out, recipe),
@@ -211,9 +215,7 @@ def _make_shard(
         source = data.validation if name == "validation" else data.train
         seed = int(recipe["seed"]) + 1000 * (index + 1) + (500 if name == "validation" else 0)
         share = float(recipe["lessons"]["large_share"])
-        items = list(
-            lessons(model, processor, source, count=size, seed=seed, large_share=share)
-        )
+        items = list(lessons(model, processor, source, count=size, seed=seed, large_share=share))
     save_lessons(path, items)
 
 

@@ -203,7 +203,11 @@ def _opinion_batch(
         photo = photo[: height - height % 32, : width - width % 32]
         if rng.random() < 0.5:
             photo = photo[:, ::-1]
-        pixels.append(cv2.resize(photo, (512, 384), interpolation=cv2.INTER_AREA) if photo.shape[:2] != (384, 512) else photo)
+        pixels.append(
+            cv2.resize(photo, (512, 384), interpolation=cv2.INTER_AREA)
+            if photo.shape[:2] != (384, 512)
+            else photo
+        )
     batch = torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy())
     return batch, torch.tensor([o.mos for o in chosen])
 

@@ -174,7 +174,10 @@ def segment_stage(
     out: Path,
     config: SegmentConfig,
 ) -> None:
-    """Train in place; the averaged weights end up in `segmenter`. Writes ``log.jsonl``."""
+    """Train in place; the averaged weights end up in `segmenter`.
+
+    Writes ``log.jsonl`` and, every two minutes and at the end, ``segmenter.safetensors``.
+    """
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
     encoder = segmenter.vision_encoder.encoder
@@ -222,16 +225,22 @@ def segment_stage(
             row = {"step": step, "seconds": round(time.monotonic() - start), "loss": running}
             with (out / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-        if time.monotonic() - saved > 120 or time.monotonic() - start > 60 * config.minutes:
+        if time.monotonic() - saved > 120:
             saved = time.monotonic()
-            weights = {k: v.contiguous() for k, v in (segmenter.state_dict() | mean).items()}
-            weights.pop("prompt_encoder.shared_embedding.positional_embedding", None)
-            temporary = out / ".segmenter.safetensors"
-            save_file(weights, temporary)
-            temporary.replace(out / "segmenter.safetensors")
+            _save(out, segmenter, mean)
+    _save(out, segmenter, mean)
     with torch.no_grad():
         for name, parameter in segmenter.named_parameters():
             if name in mean:
                 parameter.copy_(mean[name])
     segmenter.requires_grad_(True)
     segmenter.eval()
+
+
+def _save(out: Path, segmenter: NanoSegmenter, mean: dict[str, Tensor]) -> None:
+    weights = {k: v.contiguous() for k, v in (segmenter.state_dict() | mean).items()}
+    # The same tensor as shared_image_embedding's, which is how transformers saves the two.
+    weights.pop("prompt_encoder.shared_embedding.positional_embedding", None)
+    temporary = out / ".segmenter.safetensors"
+    save_file(weights, temporary)
+    temporary.replace(out / "segmenter.safetensors")

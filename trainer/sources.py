@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["LabelledPhoto", "Opinion", "load_pixels", "near_duplicates", "read_collection", "read_opinions"]
+__all__ = [
+    "LabelledPhoto",
+    "Opinion",
+    "load_pixels",
+    "near_duplicates",
+    "read_collection",
+    "read_opinions",
+]
 
 _PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -64,7 +71,7 @@ def load_pixels(path: Path) -> npt.NDArray[np.uint8]:
 def near_duplicates(
     photos: Sequence[Path], held_out: Sequence[Path], *, distance: int = 6
 ) -> set[Path]:
-    """Photos of `photos` that look like one of `held_out`: perceptual hashes within `distance` bits."""
+    """Photos that look like a held-out one: perceptual hashes within `distance` bits."""
     hashes = np.array([_hash(path) for path in held_out])
     if not len(hashes):
         return set()

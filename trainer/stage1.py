@@ -7,9 +7,10 @@ words and level words are taught as soft targets over the vocabulary.
 import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,18 +22,6 @@ from trainer.features import Lesson
 from trainer.packing import Row
 
 __all__ = ["Stage1Config", "answer_loss", "draw_rows", "pack_batch", "stage1"]
-
-_WANTED = {
-    "describe": 1,
-    "describe_region": 1,
-    "refer_short": 2,
-    "refer_long": 1,
-    "ground_hyd": 1,
-    "ground_sid": 1,
-    "ground_dao": 1,
-    "score": 1,
-}
-"""Rows per photo and step, by task, where the photo has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +39,19 @@ class Stage1Config:
     weight_decay: float = 0.05
     average: float = 0.995
     seed: int = 0
+    rows: Mapping[str, int] = field(
+        default_factory=lambda: {
+            "describe": 1,
+            "describe_region": 1,
+            "refer_short": 2,
+            "refer_long": 1,
+            "ground_hyd": 1,
+            "ground_sid": 1,
+            "ground_dao": 1,
+            "score": 1,
+        }
+    )
+    """Questions per photo and step, by task, where the photo has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,11 @@ class Packed:
 
 
 def draw_rows(
-    lesson: Lesson, rng: np.random.Generator
+    lesson: Lesson, rng: np.random.Generator, wanted: Mapping[str, int]
 ) -> list[tuple[Row, tuple[tuple[Readings, ...], ...]]]:
     """Some of a lesson's rows, so that tasks are balanced."""
     chosen = []
-    for task, count in _WANTED.items():
+    for task, count in wanted.items():
         own = [row for row in lesson.rows if row[0].task == task]
         order = rng.permutation(len(own))[:count]
         chosen += [own[int(i)] for i in order]
@@ -86,7 +88,12 @@ def draw_rows(
 
 
 def pack_batch(
-    batch: Sequence[Lesson], rng: np.random.Generator, *, image_token: int, statistics: int
+    batch: Sequence[Lesson],
+    rng: np.random.Generator,
+    *,
+    rows: Mapping[str, int],
+    image_token: int,
+    statistics: int,
 ) -> Packed:
     """Lay out photos and questions."""
     ids: list[list[int]] = []
@@ -100,7 +107,7 @@ def pack_batch(
         count = sum(len(r.cells) + statistics for r in lesson.photo)
         features += lesson.photo
         row_ids, row_turns, row_positions = [image_token] * count, [0] * count, list(range(count))
-        for turn, (row, boxes) in enumerate(draw_rows(lesson, rng), start=1):
+        for turn, (row, boxes) in enumerate(draw_rows(lesson, rng, rows), start=1):
             for readings in boxes:
                 features += readings
             start = len(row_ids)
@@ -193,7 +200,11 @@ def stage1(
         betas=(0.9, 0.98),
     )
     mean = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-    layout = {"image_token": model.config.image_token_id, "statistics": model.config.statistics}
+    layout = {
+        "image_token": model.config.image_token_id,
+        "statistics": model.config.statistics,
+        "rows": config.rows,
+    }
     start = saved = time.monotonic()
     running, step = 0.0, 0
     while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
@@ -206,7 +217,7 @@ def stage1(
             batch.append(pool[int(rng.integers(len(pool)))])
         loss = answer_loss(model, pack_batch(batch, rng, **layout))
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {float(loss)} at step {step}")
+            raise FloatingPointError(f"the loss is {float(loss.detach())} at step {step}")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -238,7 +249,7 @@ def stage1(
 
 @torch.no_grad()
 def _validate(
-    model: NanoForConditionalGeneration, lessons: list[Lesson], layout: dict[str, int]
+    model: NanoForConditionalGeneration, lessons: list[Lesson], layout: dict[str, Any]
 ) -> float:
     if not lessons:
         return float("nan")

@@ -1,6 +1,6 @@
 """Configurations of nano's two halves, in the ecosystem's own form."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import PretrainedConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
@@ -24,7 +24,7 @@ class NanoConfig(PretrainedConfig):
     """
 
     model_type = "spider_nano"
-    sub_configs = {"text_config": LlamaConfig}
+    sub_configs: ClassVar[dict[str, Any]] = {"text_config": LlamaConfig}
 
     def __init__(
         self,

@@ -66,9 +66,9 @@ class NanoEyes:
                 features.append(tokens)
                 counts.append(len(tokens))
             ids = self.processor.token_ids(prompt, len(payload.tokens), counts)
-            forced = ask.prefix_ids or self.tokenizer(ask.prefix, add_special_tokens=False)[
-                "input_ids"
-            ]
+            forced = (
+                ask.prefix_ids or self.tokenizer(ask.prefix, add_special_tokens=False)["input_ids"]
+            )
             rows.append([*ids, *forced])
         longest = max(map(len, rows))
         pad = self.tokenizer.pad_token_id

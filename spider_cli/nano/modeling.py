@@ -8,7 +8,7 @@ too. Every token knows which part of the photo it covers and how much the photo 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """A view after the encoder: maps kept so that boxes can be read from them without a new look."""
+    """A view after the encoder: its maps are kept, so that boxes need no new look."""
 
     view: ViewTensor
     seen: Seen
@@ -104,7 +104,7 @@ class _Projector(nn.Module):
 
 
 def _fourier(places: Tensor) -> Tensor:
-    """(..., 5) -> (..., 4 * 2 * F + 5): sines and cosines of the four sides, and the plain values."""
+    """(..., 5) -> (..., 4 * 2 * F + 5): sines and cosines of the four sides, then plain values."""
     scale = math.pi * 2.0 ** torch.arange(_FOURIER, device=places.device)
     turns = places[..., :4, None] * scale
     waves = torch.cat([turns.sin(), turns.cos()], dim=-1).flatten(-2)
@@ -118,8 +118,8 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
     base_model_prefix = "model"
     main_input_name = "input_ids"
     _supports_sdpa = True
-    _no_split_modules = ["LlamaDecoderLayer"]
-    _tied_weights_keys = {
+    _no_split_modules: ClassVar[list[str]] = ["LlamaDecoderLayer"]
+    _tied_weights_keys: ClassVar[dict[str, str]] = {
         "language_model.lm_head.weight": "language_model.model.embed_tokens.weight"
     }
 

@@ -60,9 +60,7 @@ class _Conv(nn.Conv2d):
             groups=groups,
             bias=True,
         )
-        self.extra = (
-            ((kernel - stride) // 2, (kernel - stride + 1) // 2) if stride > 1 else (0, 0)
-        )
+        self.extra = ((kernel - stride) // 2, (kernel - stride + 1) // 2) if stride > 1 else (0, 0)
 
     def forward(self, x: Tensor) -> Tensor:
         low, high = self.extra
@@ -87,7 +85,7 @@ class _Block(nn.Module):
 
 
 class _Context(nn.Module):
-    """Depthwise 7x7 and a two-layer map per patch (ConvNeXt's block): a patch sees its neighbours."""
+    """Depthwise 7x7, then two layers per patch (ConvNeXt's block): patches see their neighbours."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -76,9 +76,7 @@ def loud() -> "Callable[[Any], None]":
 
 
 @pytest.fixture(scope="session")
-def nano_folder(
-    tmp_path_factory: pytest.TempPathFactory, loud: "Callable[..., None]"
-) -> Path:
+def nano_folder(tmp_path_factory: pytest.TempPathFactory, loud: "Callable[..., None]") -> Path:
     """An untrained nano, packaged as the one that ships, a fraction of its size."""
     import torch
 

@@ -77,9 +77,7 @@ def test_a_name_of_undecodable_bytes() -> None:
     assert isinstance(photo, PhotoError)
 
 
-def test_batches_are_bounded_in_pixels(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_are_bounded_in_pixels(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "_BATCH_PIXELS", 2 * 40 * 30)
     Image.fromarray(np.zeros((300, 400, 3), np.uint8)).save(files[3])  # by itself too large
     assert [len(batch) for batch in batches(files, size=8)] == [2, 1, 1, 2, 2, 1]
@@ -113,9 +111,7 @@ def test_a_stalled_source_lets_a_part_filled_batch_go(files: list[Path]) -> None
     assert [len(batch) for batch in found] == [1]
 
 
-def test_the_first_photo_is_waited_for(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_photo_is_waited_for(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """However long nothing comes, no empty batch does."""
     monkeypatch.setattr(feed, "_STALL", 0.01)
 

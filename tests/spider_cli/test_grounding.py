@@ -150,9 +150,7 @@ def test_other_surfaces_are_compared_with_their_like(
     assert found.point == pytest.approx((WIDTH * places[1], HEIGHT * places[0]), abs=1e-3)
 
 
-def test_pictures_need_pixels_and_probabilities(
-    ground: Any, photo: Photo, disc: Disc
-) -> None:
+def test_pictures_need_pixels_and_probabilities(ground: Any, photo: Photo, disc: Disc) -> None:
     text = "The region on the bottom left shows severe noise."
     plain, _ = ground(text)
     assert plain.pixels is None

@@ -251,9 +251,7 @@ def test_a_small_photo_is_seen_as_it_is(
     assert view.size == looks[name].size == (width, height)
 
 
-def test_the_answer_follows_the_photo(
-    nano_model: LanguageModel, looks: dict[str, Look]
-) -> None:
+def test_the_answer_follows_the_photo(nano_model: LanguageModel, looks: dict[str, Look]) -> None:
     """Another photo's image tokens under the same question."""
     for question in QUESTIONS[:2]:
         told = [nano_model.next_logits([Ask(look, question)])[0] for look in looks.values()]
@@ -417,9 +415,7 @@ def _pickle(folder: Path) -> None:
         pytest.param(_pickle, "model_unloadable", id="a pickle"),
     ],
 )
-def test_a_folder_that_does_not_load(
-    copy: Path, damage: Callable[[Path], Any], code: str
-) -> None:
+def test_a_folder_that_does_not_load(copy: Path, damage: Callable[[Path], Any], code: str) -> None:
     damage(copy)
     with pytest.raises(UsageError) as caught:
         load_language_model(copy, device="cpu", dtype=torch.float32)
@@ -436,7 +432,5 @@ def test_half_precision_says_much_the_same(
     look = half.look([scenes["small"]])[0]
     row = half.next_logits([Ask(look, QUESTIONS[2])])[0]
     assert row.dtype == np.float32
-    exact = nano_model.next_logits(
-        [Ask(nano_model.look([scenes["small"]])[0], QUESTIONS[2])]
-    )[0]
+    exact = nano_model.next_logits([Ask(nano_model.look([scenes["small"]])[0], QUESTIONS[2])])[0]
     assert np.corrcoef(row, exact)[0, 1] > 0.9

@@ -19,9 +19,13 @@ def main() -> None:
 def smoke(
     photos: Annotated[
         list[Path],
-        typer.Option(help="Folder of photos the model never learned from (repeatable).", exists=True),
+        typer.Option(
+            help="Folder of photos the model never learned from (repeatable).", exists=True
+        ),
     ],
-    model: Annotated[str, typer.Option(help="Model name or folder.", envvar="SPIDER_MODEL")] = "nano",
+    model: Annotated[
+        str, typer.Option(help="Model name or folder.", envvar="SPIDER_MODEL")
+    ] = "nano",
     size: Annotated[int, typer.Option(help="How many distorted photos.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same photos.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Write figures and every item as JSON.")] = None,

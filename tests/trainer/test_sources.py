@@ -1,0 +1,65 @@
+"""Photos to train on: listed, with their maps; look-alikes found."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer.sources import load_pixels, near_duplicates, read_collection, read_opinions
+
+
+def test_a_map_is_no_photo(shots: Any) -> None:
+    assert [(s.path.name, s.source) for s in shots] == [
+        ("0.png", "one"),
+        ("1.png", "one"),
+        ("2.png", "two"),
+    ]
+    assert all(s.labels is not None and s.labels.name == f"{s.path.stem}.labels.png" for s in shots)
+
+
+def test_other_files_are_left_out(tmp_path: Path) -> None:
+    for name in ("a.jpg", "B.JPEG", "c.txt", "d.webp", "labels.csv", "e.labels.png"):
+        (tmp_path / name).write_bytes(b"")
+    found = read_collection([tmp_path])
+    assert sorted(s.path.name for s in found) == ["B.JPEG", "a.jpg", "d.webp"]
+    assert all(s.labels is None for s in found)
+    assert read_collection([]) == []
+
+
+def test_pixels_are_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.full((4, 6), 7, np.uint8)).save(path)
+    pixels = load_pixels(path)
+    assert pixels.shape == (4, 6, 3)
+    assert (pixels == 7).all()
+
+
+def test_opinions(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,mos,n\na.jpg,0.25,12\nb/c.jpg,1,9\n", "utf-8")
+    found = read_opinions(tmp_path)
+    assert [(o.path, o.mos) for o in found] == [
+        (tmp_path / "a.jpg", 0.25),
+        (tmp_path / "b/c.jpg", 1.0),
+    ]
+
+
+def test_look_alikes(shots: Any, tmp_path: Path) -> None:
+    """Smaller, recompressed, a little brighter: still the same photo."""
+    pixels = cv2.resize(load_pixels(shots[0].path), (180, 132), interpolation=cv2.INTER_AREA)
+    alike = tmp_path / "alike.jpg"
+    Image.fromarray(np.clip(pixels * 0.95 + 9, 0, 255).astype(np.uint8)).save(alike, quality=60)
+    paths = [shot.path for shot in shots]
+    assert near_duplicates(paths, [alike]) == {shots[0].path}
+    assert near_duplicates(paths, []) == set()
+    assert near_duplicates(paths, [paths[1]]) == {paths[1]}
+    assert near_duplicates([], paths) == set()
+
+
+@pytest.mark.parametrize("quality", [40, 95])
+def test_a_jpeg_is_like_itself(shots: Any, tmp_path: Path, quality: int) -> None:
+    copy = tmp_path / "copy.jpg"
+    Image.fromarray(load_pixels(shots[2].path)).save(copy, quality=quality)
+    assert near_duplicates([copy], [shot.path for shot in shots]) == {copy}
