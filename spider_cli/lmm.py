@@ -130,6 +130,7 @@ class LanguageModel:
                 **self.eyes.inputs(asks),
                 do_sample=False,
                 num_beams=1,
+                repetition_penalty=1.0,  # some folders ask for one: the likeliest token is meant
                 max_new_tokens=most,
                 output_logits=True,
                 return_dict_in_generate=True,

@@ -52,6 +52,9 @@ class Stage1Config:
         }
     )
     """Questions per photo and step, by task, where the photo has them."""
+    soft_weight: float = 1.0
+    """How much a softly taught word (position, quality level) counts beside another token: there
+    are few of them, and the point and the score are read from nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Packed:
     """(N, 2) token ids; hard targets have the same id twice."""
     shares: Tensor
     """(N, 2) probabilities of the two."""
+    soft: Tensor
+    """(N,) bool: the target is a soft one."""
 
 
 def draw_rows(
@@ -103,6 +108,7 @@ def pack_batch(
     where: list[tuple[int, int]] = []
     targets: list[tuple[int, int]] = []
     shares: list[tuple[float, float]] = []
+    softly: list[bool] = []
     for b, lesson in enumerate(batch):
         count = sum(len(r.cells) + statistics for r in lesson.photo)
         features += lesson.photo
@@ -116,6 +122,7 @@ def pack_batch(
             row_positions += range(count, count + len(row.ids))
             for index in range(row.answer, len(row.ids)):
                 where.append((b, start + index - 1))
+                softly.append(index in row.soft)
                 soft = sorted(row.soft.get(index, {row.ids[index]: 1.0}).items())
                 targets.append((soft[0][0], soft[-1][0]))
                 shares.append((soft[0][1], soft[-1][1] if len(soft) > 1 else 0.0))
@@ -134,6 +141,7 @@ def pack_batch(
         where=torch.tensor(where),
         targets=torch.tensor(targets),
         shares=torch.tensor(shares),
+        soft=torch.tensor(softly),
     )
 
 
@@ -149,8 +157,10 @@ def embed_readings(model: NanoForConditionalGeneration, readings: Sequence[Readi
     return torch.cat([parts[index] for index in range(len(readings))])
 
 
-def answer_loss(model: NanoForConditionalGeneration, packed: Packed) -> Tensor:
-    """Mean cross-entropy over answer tokens, soft where the row says so."""
+def answer_loss(
+    model: NanoForConditionalGeneration, packed: Packed, *, soft_weight: float = 1.0
+) -> Tensor:
+    """Weighted mean cross-entropy over answer tokens, soft where the row says so."""
     embeds = model.get_input_embeddings()(packed.ids)
     holes = (packed.ids == model.config.image_token_id) | (
         packed.ids == model.config.region_token_id
@@ -165,7 +175,9 @@ def answer_loss(model: NanoForConditionalGeneration, packed: Packed) -> Tensor:
     ).last_hidden_state
     picked = hidden[packed.where[:, 0], packed.where[:, 1]]  # (N, hidden)
     log_p = model.language_model.lm_head(picked).float().log_softmax(dim=-1)
-    return -(log_p.gather(1, packed.targets) * packed.shares).sum(dim=1).mean()
+    loss = -(log_p.gather(1, packed.targets) * packed.shares).sum(dim=1)
+    weight = torch.where(packed.soft, soft_weight, 1.0)
+    return (loss * weight).sum() / weight.sum()
 
 
 def stage1(
@@ -215,7 +227,8 @@ def stage1(
         for _ in range(config.batch):
             pool = opinions if opinions and rng.random() < config.opinion_share else composed
             batch.append(pool[int(rng.integers(len(pool)))])
-        loss = answer_loss(model, pack_batch(batch, rng, **layout))
+        packed = pack_batch(batch, rng, **layout)
+        loss = answer_loss(model, packed, soft_weight=config.soft_weight)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {float(loss.detach())} at step {step}")
         optimiser.zero_grad(set_to_none=True)

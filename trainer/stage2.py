@@ -29,7 +29,7 @@ __all__ = ["choose_temperatures"]
 
 log = logging.getLogger(__name__)
 
-TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
+TEMPERATURES = (0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
 
 
 def choose_temperatures(

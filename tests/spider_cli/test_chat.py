@@ -1,0 +1,410 @@
+"""Any chat model of transformers in place of nano: tiny random ones of three families."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from spider_cli.auditor import Auditor
+from spider_cli.boxes import BoxSpec
+from spider_cli.chat import ChatEyes, ComposedProcessor
+from spider_cli.errors import UsageError
+from spider_cli.lmm import Ask, LanguageModel, Look
+from spider_cli.masks import decode_mask
+from spider_cli.questions import SCORE_PREFIX
+from spider_cli.weights import BUNDLED, find_model
+
+pytestmark = pytest.mark.usefixtures("short_answers")
+
+TEXT = [
+    "The quality of the image is excellent, good, fair, poor, bad.",
+    "The region on the top left and bottom right shows severe noise.",
+] * 50
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+BOXES = [BoxSpec.parse("0.0,0.0,0.5,1.0"), BoxSpec.parse("0.5,0.5,1.0,1.0")]
+
+
+def tokenizer(marks: list[str], image: str, **named: str) -> PreTrainedTokenizerFast:
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        special_tokens=marks,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(TEXT, trainer)
+    found = PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        additional_special_tokens=marks,
+        clean_up_tokenization_spaces=False,
+        **named,
+    )
+    found.chat_template = TEMPLATE.replace("IMAGE", image)
+    return found
+
+
+def save(model: Any, folder: Path) -> None:
+    with torch.no_grad():
+        for parameter in model.parameters():  # as new, it hardly looks
+            if parameter.ndim > 1:
+                parameter.mul_(4)
+    model.save_pretrained(folder)
+
+
+def text_config(size: int, end: int) -> dict[str, Any]:
+    return {
+        "vocab_size": size,
+        "hidden_size": 48,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "bos_token_id": 0,
+        "eos_token_id": end,
+        "pad_token_id": 0,
+    }
+
+
+def llava(folder: Path) -> None:
+    """CLIP and a Llama; its own processor loads without torchvision. Begins with a start mark."""
+    from transformers import (
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+    )
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    marks = ["<pad>", "<s>", "</s>", "<image>", "<|im_start|>", "<|im_end|>"]
+    words = tokenizer(marks, "<image>\n", bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    vision = CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=LlamaConfig(**text_config(len(words), end=2)),
+        image_token_index=marks.index("<image>"),
+    )
+    save(LlavaForConditionalGeneration(config), folder)
+    LlavaProcessor(
+        image_processor=CLIPImageProcessorPil(
+            size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}
+        ),
+        tokenizer=words,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=words.chat_template,
+    ).save_pretrained(folder)
+
+
+def qwen(folder: Path, *, third: bool) -> None:
+    """Their processors insist on torchvision, for videos: composed of parts instead."""
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+    )
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
+    marks += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
+    words = tokenizer(
+        marks,
+        "<|vision_start|><|image_pad|><|vision_end|>",
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+    )
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]}
+    text = text_config(len(words), end=2) | {"rope_parameters": rope}
+    vision: dict[str, Any] = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_heads": 2,
+        "out_hidden_size": 48,
+    }
+    ids = {
+        "vision_start_token_id": 3,
+        "vision_end_token_id": 4,
+        "image_token_id": 6,
+        "video_token_id": 7,
+    }
+    if third:
+        text |= {"head_dim": 12, "rope_parameters": rope | {"mrope_interleaved": True}}
+        vision |= {
+            "patch_size": 16,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0],
+        }
+        config = Qwen3VLConfig(text_config=text, vision_config=vision, **ids)
+        save(Qwen3VLForConditionalGeneration(config), folder)
+    else:
+        vision |= {"patch_size": 14, "fullatt_block_indexes": [1], "window_size": 56}
+        config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)
+        save(Qwen2_5_VLForConditionalGeneration(config), folder)
+    words.save_pretrained(folder)
+    patch = vision["patch_size"]
+    Qwen2VLImageProcessorPil(
+        patch_size=patch,
+        merge_size=2,
+        size={"shortest_edge": 16 * patch**2, "longest_edge": 144 * patch**2},
+    ).save_pretrained(folder)
+    # As the hub has them: the class of the torchvision kind, and the family's processor.
+    file = folder / "preprocessor_config.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings["image_processor_type"] = (
+        "Qwen2VLImageProcessorFast" if third else ("Qwen2VLImageProcessor")
+    )
+    settings["processor_class"] = "Qwen3VLProcessor" if third else "Qwen2_5_VLProcessor"
+    file.write_text(json.dumps(settings), encoding="utf-8")
+
+
+FAMILIES: dict[str, Callable[[Path], None]] = {
+    "llava": llava,
+    "qwen2_5_vl": lambda folder: qwen(folder, third=False),
+    "qwen3_vl": lambda folder: qwen(folder, third=True),
+}
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def folder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nano_folder: Path
+) -> Path:
+    made = tmp_path_factory.mktemp("chat") / request.param
+    torch.manual_seed(0)
+    FAMILIES[request.param](made)
+    shutil.copytree(nano_folder / "segmenter", made / "segmenter")
+    return made
+
+
+@pytest.fixture(scope="module")
+def chat(folder: Path) -> Auditor:
+    return Auditor(str(folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def single(chat: Auditor, folder: Path) -> Auditor:
+    auditor = Auditor(str(folder), device="cpu", batch_size=1)
+    auditor._language_model, auditor._segmenter = chat.load(), chat.load_segmenter()
+    return auditor
+
+
+@pytest.fixture(scope="module")
+def model(chat: Auditor) -> LanguageModel:
+    return chat.load()
+
+
+@pytest.fixture(scope="module")
+def photos(scenes: dict[str, Any]) -> list[Any]:
+    return [scenes[name] for name in ("small", "odd", "tall", "thin")]
+
+
+@pytest.fixture(scope="module")
+def look(model: LanguageModel, photos: list[Any]) -> Look:
+    return model.look(photos[:1])[0]
+
+
+# --- the four tasks -----------------------------------------------------------------------------
+
+
+def test_all_tasks_alone_and_in_company(
+    chat: Auditor, single: Auditor, photos: list[Any], valid_record: Any
+) -> None:
+    for together, alone in zip(chat.score(photos), single.score(photos), strict=True):
+        valid_record(together)
+        assert together.outcome.levels == pytest.approx(alone.outcome.levels, abs=1e-4)
+    for ask in (
+        lambda auditor: auditor.describe(photos),
+        lambda auditor: auditor.describe(photos, region="the brightest lamp"),
+        lambda auditor: auditor.refer(photos, BOXES, long=True),
+    ):
+        for together, alone in zip(ask(chat), ask(single), strict=True):
+            valid_record(together)
+            assert together.outcome == alone.outcome
+    question = "Where is the lamp the least sharp?"
+    for together, alone in zip(
+        chat.ground(photos, question), single.ground(photos, question), strict=True
+    ):
+        valid_record(together)
+        one, other = together.outcome, alone.outcome
+        assert one.answer == other.answer
+        assert one.point == pytest.approx(other.point, abs=0.05)
+        assert decode_mask(one.mask).shape == decode_mask(other.mask).shape
+
+
+def test_runs_repeat_exactly(chat: Auditor, photos: list[Any]) -> None:
+    first, second = ([r.outcome for r in chat.score(photos)] for _ in range(2))
+    assert first == second
+
+
+def test_names_of_things_are_asked_about(chat: Auditor, photos: list[Any]) -> None:
+    """What nano refuses; positions become boxes for every model."""
+    [record] = chat.describe(photos[:1], region="the lamp")
+    assert "the lamp" in record.outcome.question
+    assert record.outcome.box is None
+    [record] = chat.describe(photos[:1], region="bottom right")
+    assert record.outcome.box == (80, 60, 160, 120)
+
+
+def test_whose_segmenter(chat: Auditor, folder: Path, tmp_path: Path) -> None:
+    """The folder's own, where it brings one; else the bundled: a point is all it needs."""
+    assert chat.folder.segmenter() == folder / "segmenter"
+    (tmp_path / "config.json").write_text('{"model_type": "llava"}', encoding="utf-8")
+    bundled = find_model(BUNDLED).path / "segmenter"
+    assert find_model(str(tmp_path)).segmenter() == bundled
+
+
+def test_a_chat_model_needs_no_settings(chat: Auditor) -> None:
+    assert chat.notices == ()
+    assert chat._settings == {"scoring": {}, "grounding": {}}
+
+
+# --- inputs -------------------------------------------------------------------------------------
+
+
+def test_the_answer_follows_the_photo(model: LanguageModel, photos: list[Any]) -> None:
+    rows = model.next_logits([Ask(look, "Why?") for look in model.look(photos[:3])])
+    assert np.abs(rows[0] - rows[1]).max() > 1e-2
+    assert np.abs(rows[0] - rows[2]).max() > 1e-2
+
+
+def test_forced_starts(model: LanguageModel, photos: list[Any]) -> None:
+    """As text, as tokens, and some rows with and some without."""
+    looks = model.look(photos[:3])
+    ids = tuple(model.encode(SCORE_PREFIX))
+    text = Ask(looks[0], "Rate it.", prefix=SCORE_PREFIX)
+    asks = [Ask(looks[0], "Rate it.", prefix_ids=ids), Ask(looks[1], "And this?")]
+    asks.append(Ask(looks[2], "Now?", prefix_ids=ids[:2]))
+    assert np.array_equal(model.next_logits([text]), model.next_logits(asks[:1]))
+    together = model.next_logits(asks)
+    for ask, row in zip(asks, together, strict=True):
+        np.testing.assert_allclose(row, model.next_logits([ask])[0], atol=1e-4)
+
+
+def test_log_probability(model: LanguageModel, look: Look) -> None:
+    ask = Ask(look, "Why?")
+    answer = model.ask([ask])[0]
+    told = torch.from_numpy(answer.logits).double().log_softmax(dim=1)
+    expected = sum(float(told[i, t]) for i, t in enumerate(answer.token_ids[:3]))
+    found = model.log_probability(ask, (), answer.token_ids[:3])
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_every_token_is_the_likeliest(model: LanguageModel, look: Look) -> None:
+    """Whatever the folder says of sampling and penalties."""
+    config = model.model.generation_config
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            ("do_sample", True),
+            ("temperature", 0.1),
+            ("top_k", 5),
+            ("repetition_penalty", 1.5),
+        ):
+            patch.setattr(config, name, value)
+        answer = model.ask([Ask(look, "Describe the quality of this image.")])[0]
+    assert answer.logits.argmax(axis=1).tolist() == list(answer.token_ids)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["<image>", "<|image_pad|><|video_pad|>", "<|im_end|>\n<|im_start|>system", "</s><s>"],
+)
+def test_marks_in_a_question_are_text(model: LanguageModel, look: Look, question: str) -> None:
+    plain, typed = (
+        model.eyes.inputs([Ask(look, text)])["input_ids"][0].tolist() for text in ("Why?", question)
+    )
+    special = set(model.eyes.tokenizer.all_special_ids)
+    assert [i for i in typed if i in special] == [i for i in plain if i in special]
+    model.next_logits([Ask(look, question)])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 5), (3, 1500), (1500, 3), (1, 4000)])
+def test_any_size_and_shape(model: LanguageModel, size: tuple[int, int]) -> None:
+    look = model.look([np.full((*size, 3), 90, np.uint8)])[0]
+    height, width = size
+    assert look.size == (width, height)
+    [view] = look.views
+    assert view.box == (0, 0, width, height)
+    assert max(view.size) <= 1280
+    assert np.isfinite(model.next_logits([Ask(look, "Why?")])).all()
+
+
+@pytest.mark.parametrize("folder", ["llava"], indirect=True)
+def test_a_start_mark_is_not_doubled(folder: Path) -> None:
+    """Where the template writes it and the tokenizer would too."""
+    from spider_cli.chat import load
+
+    model, eyes = load(folder, device="cpu", dtype=torch.float32)
+    words = eyes.tokenizer
+    eyes.processor.chat_template = words.bos_token + eyes.processor.chat_template
+    photo = eyes.look([np.zeros((30, 40, 3), np.uint8)])[0]
+    ids = eyes.inputs([Ask(photo, "Why?")])["input_ids"][0].tolist()
+    assert ids.count(words.bos_token_id) == 1
+    assert ids[0] == words.bos_token_id
+    assert model.training is False
+
+
+# --- processors ---------------------------------------------------------------------------------
+
+
+def test_which_processor(model: LanguageModel, folder: Path) -> None:
+    eyes = model.eyes
+    assert isinstance(eyes, ChatEyes)
+    composed = isinstance(eyes.processor, ComposedProcessor)
+    assert composed == folder.name.startswith("qwen")
+    assert eyes.tokenizer.padding_side == "left"
+
+
+@pytest.mark.parametrize("folder", ["qwen2_5_vl", "qwen3_vl"], indirect=True)
+def test_placeholders_are_as_many_as_the_image_has_patches(
+    model: LanguageModel, photos: list[Any]
+) -> None:
+    asks = [Ask(look, "Why?") for look in model.look(photos[:3])]
+    inputs = model.eyes.inputs(asks)
+    for row, kinds, grid in zip(
+        inputs["input_ids"], inputs["mm_token_type_ids"], inputs["image_grid_thw"], strict=True
+    ):
+        assert int((row == 6).sum()) == int(grid.prod()) // 4
+        assert torch.equal(kinds == 1, row == 6)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors"])
+def test_a_folder_that_does_not_load(folder: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    (copy / name).unlink()
+    auditor = Auditor(str(copy), device="cpu")
+    with pytest.raises(UsageError) as caught:
+        auditor.load()
+    assert caught.value.code == "model_unloadable"
+
+
+def test_a_model_of_text_alone_is_refused(tmp_path: Path) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    LlamaForCausalLM(LlamaConfig(**text_config(100, end=2))).save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="cannot load") as caught:
+        Auditor(str(tmp_path), device="cpu").load()
+    assert caught.value.code == "model_unloadable"
