@@ -72,8 +72,10 @@ def _usage(error: BaseException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed; nothing to add
         return ExitCode.USAGE
     said = said.replace("Value error, ", "").rstrip(".")
-    if hasattr(error.__cause__, "errors"):  # pydantic's refusal, which leaves out the value
-        value = error.__cause__.errors()[0]["input"]
+    cause = error.__cause__
+    # Pydantic's refusal, which leaves out the value.
+    if cause is not None and hasattr(cause, "errors"):
+        value = cause.errors()[0]["input"]
         said += "" if repr(value) in said else f", not {value!r}"
     messages.error(said, f"see {path} --help")
     return ExitCode.USAGE

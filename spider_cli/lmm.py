@@ -5,7 +5,7 @@ Every model goes through this file: nano and an 8-billion-parameter checkpoint d
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -202,9 +202,13 @@ def load_language_model(folder: Path, *, device: str, dtype: "torch.dtype") -> L
             code="model_missing",
         ) from error
     if kind == "spider_nano":
-        from spider_cli.nano.eyes import load
+        from spider_cli.nano.eyes import load as load_nano
+
+        load: Callable[..., tuple[Any, Eyes]] = load_nano
     else:
-        from spider_cli.chat import load
+        from spider_cli.chat import load as load_chat
+
+        load = load_chat
     with explained(folder, "an image-text-to-text model"):
         model, eyes = load(folder, device=device, dtype=dtype)
     return LanguageModel(model=model, eyes=eyes, folder=folder, revision=revision_of(folder))

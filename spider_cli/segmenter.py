@@ -141,9 +141,13 @@ def load_segmenter(folder: Path, *, device: str = "cpu", dtype: Any = None) -> S
     with explained(folder, "a segmenter of the SAM family"):
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
         if kind == "spider_nano_segmenter":
-            from spider_cli.nano.segmenting import NanoSegmenter as Model
+            from spider_cli.nano.segmenting import NanoSegmenter
+
+            family: Any = NanoSegmenter
         else:
-            from transformers import AutoModelForMaskGeneration as Model
-        model = load_whole(Model, folder, dtype=dtype or torch.float32)
+            from transformers import AutoModelForMaskGeneration
+
+            family = AutoModelForMaskGeneration
+        model = load_whole(family, folder, dtype=dtype or torch.float32)
         processor = SamImageProcessorPil.from_pretrained(str(folder), local_files_only=True)
     return Segmenter(model.to(device).eval(), processor)

@@ -26,6 +26,7 @@ from spider_cli.vocabulary import FAMILIES
 from trainer.annotate import Region, Sample, compose
 from trainer.distortions import TYPES, distort
 from trainer.metrics import bootstrap_interval, iou, srcc
+from trainer.opencv import read_labels, resized
 from trainer.regions import BoolMask, label_map_regions, superpixel_regions
 from trainer.sources import LabelledPhoto, load_pixels, read_collection
 
@@ -93,10 +94,11 @@ def _prepared(
     height, width = pixels.shape[:2]
     factor = min(1.0, _LONGEST / max(height, width))
     size = (round(width * factor), round(height * factor))
-    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    pixels = resized(pixels, size, cv2.INTER_AREA)
     if photo.labels is not None:
-        labels = cv2.imread(str(photo.labels), cv2.IMREAD_GRAYSCALE)
-        labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+        labels = read_labels(photo.labels)
+        assert labels is not None, photo
+        labels = resized(labels, size, cv2.INTER_NEAREST)
         masks = label_map_regions(labels, rng, count)
         if len(masks) == count:
             return pixels, masks
@@ -148,7 +150,8 @@ def _referring(
     for _ in range(count):
         name, sample = _composed(pool, 1, rng, two_share=0)
         region = sample.regions[0]
-        box = BoxSpec(*map(float, region.box), fractional=False)
+        x1, y1, x2, y2 = map(float, region.box)
+        box = BoxSpec(x1, y1, x2, y2, fractional=False)
         result = _result(next(iter(auditor.refer([photo_from_array(sample.pixels)], [box]))))
         assert isinstance(result, Referral)
         truth = region.distortions[0]

@@ -21,6 +21,7 @@ from spider_cli.nano.modeling import NanoForConditionalGeneration, Readings
 from spider_cli.nano.processing import NanoProcessor
 from trainer.annotate import Sample, compose
 from trainer.answers import questions_and_answers
+from trainer.opencv import read_labels, resized
 from trainer.packing import Row, pack_qa, pack_score
 from trainer.pretrain import finish
 from trainer.regions import blob_regions, label_map_regions, superpixel_regions
@@ -66,18 +67,18 @@ def compose_photo(photo: LabelledPhoto, rng: np.random.Generator) -> Sample:
     pixels = load_pixels(photo.path)
     labels = None
     if photo.labels is not None:
-        labels = cv2.imread(str(photo.labels), cv2.IMREAD_GRAYSCALE)
+        labels = read_labels(photo.labels)
     height, width = pixels.shape[:2]
     factor = min(1.0, float(rng.uniform(400, 780)) / max(height, width))
     size = (round(width * factor), round(height * factor))
-    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    pixels = resized(pixels, size, cv2.INTER_AREA)
     if rng.random() < 0.5:
         pixels = np.ascontiguousarray(pixels[:, ::-1])
         labels = None if labels is None else np.ascontiguousarray(labels[:, ::-1])
     count = int(rng.choice([1, 2, 3], p=[0.25, 0.45, 0.3]))
     draw = rng.random()
     if labels is not None and draw < 0.7:
-        labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+        labels = resized(labels, size, cv2.INTER_NEAREST)
         masks = label_map_regions(labels, rng, count)
     elif draw < 0.5:
         masks = superpixel_regions(pixels, rng, count)

@@ -38,15 +38,12 @@ def start_from_imagenet(encoder: NanoVisionEncoder, file: Path) -> None:
         into.bias.data.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain)
 
     fold(encoder.stem, "_conv_stem", "_bn0")
-    index = 0
-    for stage in encoder.stages:
-        for block in stage:
-            name = f"_blocks.{index}"
-            if block.expand is not None:
-                fold(block.expand, f"{name}._expand_conv", f"{name}._bn0")
-            fold(block.depthwise, f"{name}._depthwise_conv", f"{name}._bn1")
-            fold(block.project, f"{name}._project_conv", f"{name}._bn2")
-            index += 1
+    for index, block in enumerate(encoder.blocks()):
+        name = f"_blocks.{index}"
+        if block.expand is not None:
+            fold(block.expand, f"{name}._expand_conv", f"{name}._bn0")
+        fold(block.depthwise, f"{name}._depthwise_conv", f"{name}._bn1")
+        fold(block.project, f"{name}._project_conv", f"{name}._bn2")
 
 
 @torch.no_grad()

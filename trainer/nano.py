@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from spider_cli.nano.modeling import NanoForConditionalGeneration
 from spider_cli.nano.processing import NanoProcessor
 from spider_cli.nano.segmenting import NanoSegmenter
+from spider_cli.nano.vision import channels_last
 from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX
 from trainer.answers import questions_and_answers
 from trainer.features import (
@@ -161,10 +162,23 @@ def language_half(
         seed=int(recipe["seed"]),
     )
     model.vision_encoder.load_state_dict(load_file(out / "dense" / "encoder.safetensors"))
+    _copy_readout(model, load_file(out / "dense" / "head.safetensors"))
     taught = out / "stage1" / "language.safetensors"
     if taught.is_file():
         model.load_state_dict(load_file(taught), strict=False)
     return model, tokenizer
+
+
+def _copy_readout(model: NanoForConditionalGeneration, head: dict[str, torch.Tensor]) -> None:
+    """The dense stage's per-patch head, 1x1 convolutions, as the projector's reading of cells."""
+    state = {
+        f"{layer}.{name}": head[f"map.{layer}.{name}"].flatten(1)
+        if name == "weight"
+        else head[f"map.{layer}.{name}"]
+        for layer in (0, 2)
+        for name in ("weight", "bias")
+    }
+    model.projector.readout.load_state_dict(state)
 
 
 def segmenter_half(out: Path, recipe: dict[str, Any]) -> NanoSegmenter:
@@ -206,7 +220,7 @@ def _make_shard(
     torch.set_num_threads(1)
     model, tokenizer = language_half(out, recipe, data)
     model.eval()
-    model.vision_encoder.to(memory_format=torch.channels_last)
+    channels_last(model.vision_encoder)
     processor = NanoProcessor(tokenizer, model.config)
     if name == "opinion":
         part = data.opinions[index * size : (index + 1) * size]

@@ -77,6 +77,8 @@ def new_nano(
     for module in model.vision_encoder.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
+    with torch.no_grad():
+        model.projector.told.weight.normal_(std=0.25)  # heard from the first step on
     model.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
 from spider_cli.nano.modeling import NanoForConditionalGeneration
@@ -29,10 +29,10 @@ def package_nano(
     """Write the model folder: language half at the top, segmenter below, settings beside."""
     out.mkdir(parents=True, exist_ok=True)
     model.config.trained = trained
-    model.to(torch.float16).save_pretrained(out, safe_serialization=True)
+    _save_half(model, out)
     tokenizer.save_pretrained(out)
-    segmenter.to(torch.float16).save_pretrained(out / "segmenter", safe_serialization=True)
-    side = segmenter.config.vision_config.image_size
+    _save_half(segmenter, out / "segmenter")
+    side = segmenter.config.side
     SamImageProcessorPil(
         image_mean=[127 / 255] * 3,
         image_std=[128 / 255] * 3,
@@ -45,6 +45,12 @@ def package_nano(
     save_json(out / "grounding.json", grounding)
     (out / "README.md").write_text(card, encoding="utf-8")
     write_manifest(out)
+
+
+def _save_half(model: PreTrainedModel, folder: Path) -> None:
+    """Make `model` half precision, in place, and save it."""
+    whole: Any = model  # whose `to`, a wrapped one, is typed as though it were not bound
+    whole.to(torch.float16).save_pretrained(folder, safe_serialization=True)
 
 
 def write_manifest(folder: Path) -> None:

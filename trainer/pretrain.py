@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from spider_cli.nano.vision import PATCH, TAPPED, NanoVisionEncoder, box_statistics
+from spider_cli.nano.vision import PATCH, TAPPED, NanoVisionEncoder, box_statistics, channels_last
 from spider_cli.vocabulary import FAMILIES, SEVERITIES
 from trainer.annotate import Sample, compose
 from trainer.init import imagenet_file, normalise_taps, start_from_imagenet
+from trainer.opencv import read_labels, resized
 from trainer.regions import blob_regions, label_map_regions, superpixel_regions
 from trainer.sources import LabelledPhoto, Opinion, load_pixels
 
@@ -86,7 +87,7 @@ def random_crop(
     pixels = load_pixels(photo.path)
     labels = None
     if photo.labels is not None:
-        labels = cv2.imread(str(photo.labels), cv2.IMREAD_GRAYSCALE)
+        labels = read_labels(photo.labels)
     height, width = pixels.shape[:2]
     longest = rng.uniform(416, 704)
     factor = min(1.0, longest / max(height, width))
@@ -94,9 +95,9 @@ def random_crop(
     if factor != 1.0:
         size = (round(width * factor), round(height * factor))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-        pixels = cv2.resize(pixels, size, interpolation=method)
+        pixels = resized(pixels, size, method)
         if labels is not None:
-            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+            labels = resized(labels, size, cv2.INTER_NEAREST)
     height, width = pixels.shape[:2]
     y, x = rng.integers(0, height - crop + 1), rng.integers(0, width - crop + 1)
     pixels = pixels[y : y + crop, x : x + crop]
@@ -113,7 +114,8 @@ def finish(pixels: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArr
     if rng.random() < 0.4:
         quality = int(rng.integers(82, 99))
         _, code = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        pixels = np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+        decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), dtype=np.uint8)
+        pixels = np.ascontiguousarray(decoded[..., ::-1])
     return pixels
 
 
@@ -204,9 +206,7 @@ def _opinion_batch(
         if rng.random() < 0.5:
             photo = photo[:, ::-1]
         pixels.append(
-            cv2.resize(photo, (512, 384), interpolation=cv2.INTER_AREA)
-            if photo.shape[:2] != (384, 512)
-            else photo
+            resized(photo, (512, 384), cv2.INTER_AREA) if photo.shape[:2] != (384, 512) else photo
         )
     batch = torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy())
     return batch, torch.tensor([o.mos for o in chosen])
@@ -229,7 +229,7 @@ def pretrain(
         DataLoader(_Crops(photos, config), batch_size=config.batch, num_workers=config.workers)
     )
     normalise_taps(encoder, _normalise(next(loader)[0]))
-    encoder = encoder.to(memory_format=torch.channels_last)
+    channels_last(encoder)
     trunk = [*encoder.stem.parameters(), *encoder.stages.parameters()]
     known = {id(p) for p in trunk}
     rest = [p for p in encoder.parameters() if id(p) not in known] + list(head.parameters())
@@ -240,6 +240,7 @@ def pretrain(
         nn.ModuleDict({"encoder": encoder, "head": head}),
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average),
     )
+    averaged = cast(nn.ModuleDict, mean.module)
     out.mkdir(parents=True, exist_ok=True)
     start, running = time.monotonic(), {"dense": 0.0, "opinion": 0.0}
     for step in range(config.steps):
@@ -266,12 +267,12 @@ def pretrain(
             row: dict[str, Any] = {"step": step + 1, "seconds": time.monotonic() - start}
             _log(out / "log.jsonl", row | {k: round(v, 4) for k, v in running.items()})
         if step % 100 == 99 or step + 1 == config.steps:
-            for name, part in mean.module.items():
+            for name, part in averaged.items():
                 weights = {k: v.detach().contiguous() for k, v in part.state_dict().items()}
                 temporary = out / f".{name}.safetensors"
                 save_file(weights, temporary)
                 temporary.replace(out / f"{name}.safetensors")
-    encoder.load_state_dict(mean.module["encoder"].state_dict())
+    encoder.load_state_dict(averaged["encoder"].state_dict())
     return encoder
 
 

@@ -32,7 +32,7 @@ def expected_opinion(sample: Sample) -> float:
     """
     parts = [(1.0, sample.whole)] if sample.whole else []
     parts += [(float(region.mask.mean()), region.distortions) for region in sample.regions]
-    cost = sum(area**0.5 * _cost(distortions) for area, distortions in parts)
+    cost: float = sum(area**0.5 * _cost(distortions) for area, distortions in parts)
     return max(0.04, _PRISTINE - cost)
 
 

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from spider_cli.nano.segmenting import NanoSegmenter
 from trainer.annotate import compose
+from trainer.opencv import read_labels, resized
 from trainer.pretrain import finish
 from trainer.regions import BoolMask, blob_regions, label_map_regions, superpixel_regions
 from trainer.sources import LabelledPhoto, load_pixels
@@ -90,7 +91,8 @@ class _Prompts(IterableDataset[tuple[Tensor, ...]]):
 
     def _human(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], list[BoolMask]]:
         photo = self.human[int(rng.integers(len(self.human)))]
-        labels = cv2.imread(str(photo.labels), cv2.IMREAD_GRAYSCALE)
+        labels = None if photo.labels is None else read_labels(photo.labels)
+        assert labels is not None, photo
         return load_pixels(photo.path), label_map_regions(labels, rng, 4)
 
     def _composed(self, rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], list[BoolMask]]:
@@ -98,7 +100,7 @@ class _Prompts(IterableDataset[tuple[Tensor, ...]]):
         height, width = pixels.shape[:2]
         factor = min(1.0, float(rng.uniform(400, 780)) / max(height, width))
         size = (round(width * factor), round(height * factor))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        pixels = resized(pixels, size, cv2.INTER_AREA)
         count = int(rng.choice([1, 2, 3], p=[0.2, 0.45, 0.35]))
         if rng.random() < 0.5:
             masks = superpixel_regions(pixels, rng, count)
@@ -187,7 +189,7 @@ def segment_stage(
     parameters = [p for p in segmenter.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=0.01, betas=(0.9, 0.98))
     mean = {n: p.detach().clone() for n, p in segmenter.named_parameters() if p.requires_grad}
-    side = segmenter.config.vision_config.image_size
+    side = segmenter.config.side
     loader = iter(
         DataLoader(
             _Prompts(photos, human, side, config),

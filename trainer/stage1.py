@@ -130,9 +130,9 @@ def pack_batch(
         turns.append(row_turns)
         positions.append(row_positions)
     longest = max(map(len, ids))
-    turn = torch.tensor([row + [-1] * (longest - len(row)) for row in turns])
+    asked = torch.tensor([row + [-1] * (longest - len(row)) for row in turns])
     causal = torch.ones(longest, longest, dtype=torch.bool).tril()
-    sees = (turn[:, None, :] == turn[:, :, None]) | (turn[:, None, :] == 0)  # (B, query, key)
+    sees = (asked[:, None, :] == asked[:, :, None]) | (asked[:, None, :] == 0)  # (B, query, key)
     return Packed(
         ids=torch.tensor([row + [0] * (longest - len(row)) for row in ids]),
         features=features,
@@ -174,7 +174,7 @@ def answer_loss(
         use_cache=False,
     ).last_hidden_state
     picked = hidden[packed.where[:, 0], packed.where[:, 1]]  # (N, hidden)
-    log_p = model.language_model.lm_head(picked).float().log_softmax(dim=-1)
+    log_p: Tensor = model.language_model.lm_head(picked).float().log_softmax(dim=-1)
     loss = -(log_p.gather(1, packed.targets) * packed.shares).sum(dim=1)
     weight = torch.where(packed.soft, soft_weight, 1.0)
     return (loss * weight).sum() / weight.sum()
@@ -199,6 +199,7 @@ def stage1(
     rng = np.random.default_rng([config.seed, 2])
     out.mkdir(parents=True, exist_ok=True)
     model.vision_encoder.requires_grad_(False)
+    model.projector.readout.requires_grad_(False)  # the dense stage taught it
     model.train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     matrices = [p for p in parameters if p.ndim > 1]
@@ -212,7 +213,7 @@ def stage1(
         betas=(0.9, 0.98),
     )
     mean = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-    layout = {
+    layout: dict[str, Any] = {
         "image_token": model.config.image_token_id,
         "statistics": model.config.statistics,
         "rows": config.rows,

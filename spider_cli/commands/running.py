@@ -103,9 +103,13 @@ def _photos(common: Common) -> "Iterator[Source]":
 
 
 def _total(common: Common, records_each: int) -> int | None:
-    """Records to come, where every path is a plain file; folders are not walked twice to count."""
+    """Records to come, where every path stands for one photo; nothing is walked twice to count."""
+    from spider_cli.patterns import is_folder, is_glob
+
     paths = common.paths or ()
-    return len(paths) * records_each if all(map(os.path.isfile, paths)) else None
+    if any(path == "-" or is_glob(path) or is_folder(path) for path in paths):
+        return None
+    return len(paths) * records_each
 
 
 def _report(record: "Record", *, quiet: bool) -> None:

@@ -1,10 +1,14 @@
 """Configurations of nano's two halves, in the ecosystem's own form."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from transformers import PretrainedConfig
 from transformers.models.llama.configuration_llama import LlamaConfig
-from transformers.models.sam.configuration_sam import SamConfig
+from transformers.models.sam.configuration_sam import (
+    SamConfig,
+    SamPromptEncoderConfig,
+    SamVisionConfig,
+)
 
 __all__ = ["NanoConfig", "NanoSegmenterConfig"]
 
@@ -67,7 +71,16 @@ class NanoSegmenterConfig(SamConfig):
 
     model_type = "spider_nano_segmenter"
 
+    if TYPE_CHECKING:  # SAM takes dicts or nothing too, and makes these of them
+        vision_config: SamVisionConfig
+        prompt_encoder_config: SamPromptEncoderConfig
+
     def __init__(self, vision_width: int = 160, vision_contexts: int = 2, **kwargs: Any) -> None:
         self.vision_width = vision_width
         self.vision_contexts = vision_contexts
         super().__init__(**kwargs)
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of the square that photos are fitted into."""
+        return cast(int, self.vision_config.image_size)

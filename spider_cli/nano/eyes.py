@@ -73,12 +73,12 @@ class NanoEyes:
         longest = max(map(len, rows))
         pad = self.tokenizer.pad_token_id
         device = self.model.device
-        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=device)
+        batch = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=device)
         mask = torch.tensor(
             [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
         )
         return {
-            "input_ids": ids,
+            "input_ids": batch,
             "attention_mask": mask,
             "image_features": torch.cat(features),
         }

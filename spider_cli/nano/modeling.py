@@ -8,21 +8,25 @@ too. Every token knows which part of the photo it covers and how much the photo 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.generation import GenerationMixin
+from transformers import GenerationMixin
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
 from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.vision import TAPPED, NanoVisionEncoder, Seen, box_statistics, pool_box
+from spider_cli.vocabulary import FAMILIES, SEVERITIES
 
 __all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "ViewTensor"]
 
 _KINDS = {"overview": 0, "tile": 1, "region": 2, "region_tile": 3}
 _FOURIER = 6
+_READOUT_WIDTH = 192
+READOUTS = len(FAMILIES) * (len(SEVERITIES) + 1)
+"""Per cell: each family at each severity, and whether it came last of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,15 @@ class _Projector(nn.Module):
             nn.GELU(),
             nn.Linear(2 * hidden, hidden),
         )
+        # What the dense stage taught patches to tell, read again from each cell: a linear step
+        # away, where the language model finds it soon.
+        self.readout = nn.Sequential(
+            nn.Linear(config.vision_width, _READOUT_WIDTH),
+            nn.GELU(),
+            nn.Linear(_READOUT_WIDTH, READOUTS),
+            nn.Sigmoid(),
+        )
+        self.told = nn.Linear(READOUTS, hidden)
         self.statistics_norm = nn.LayerNorm(2 * TAPPED)
         self.statistics = nn.Linear(2 * TAPPED, config.statistics * hidden)
         self.place = nn.Linear(4 * 2 * _FOURIER + 5, hidden)
@@ -96,7 +109,7 @@ class _Projector(nn.Module):
         place = self.place(places.to(self.place.weight.dtype))  # (M, N + 1, D)
         kinds = self.kind.weight[2 * kind : 2 * kind + 2]  # (2, D)
         told = torch.stack([r.cells for r in readings]).to(place.dtype)
-        cells = self.cells(told) + place[:, :-1] + kinds[0]
+        cells = self.cells(told) + self.told(self.readout(told)) + place[:, :-1] + kinds[0]
         told = torch.stack([r.statistics for r in readings]).to(place.dtype)
         statistics = self.statistics(self.statistics_norm(told))
         statistics = statistics.view(len(readings), self.count, -1) + place[:, -1:] + kinds[1]
@@ -115,11 +128,13 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
     """Image and text in, text out."""
 
     config_class = NanoConfig
+    config: NanoConfig
     base_model_prefix = "model"
     main_input_name = "input_ids"
     _supports_sdpa = True
-    _no_split_modules: ClassVar[list[str]] = ["LlamaDecoderLayer"]
-    _tied_weights_keys: ClassVar[dict[str, str]] = {
+    # Declared, and at times set, on the instance by the base class.
+    _no_split_modules = ["LlamaDecoderLayer"]  # noqa: RUF012
+    _tied_weights_keys = {  # noqa: RUF012
         "language_model.lm_head.weight": "language_model.model.embed_tokens.weight"
     }
 
@@ -136,7 +151,8 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.language_model.get_input_embeddings()
 
     def get_output_embeddings(self) -> nn.Module:
-        return self.language_model.get_output_embeddings()
+        head: nn.Module = self.language_model.get_output_embeddings()
+        return head
 
     # -- looking -----------------------------------------------------------------------------
 

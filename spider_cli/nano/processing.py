@@ -7,7 +7,7 @@ region placeholders, so that text is the only interface between the questions an
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -169,7 +169,8 @@ def _view(
     height, width = pixels.shape[:2]
     down, right = -height % 32, -width % 32
     # A mirrored edge looks like the photo; very small photos can only repeat their border.
-    mode = "symmetric" if height >= down and width >= right else "edge"
+    mirrored = height >= down and width >= right
+    mode: Literal["symmetric", "edge"] = "symmetric" if mirrored else "edge"
     padded = np.pad(pixels, ((0, down), (0, right), (0, 0)), mode=mode)
     tensor = torch.from_numpy(np.ascontiguousarray(padded.transpose(2, 0, 1)))
     return ViewTensor(

@@ -34,7 +34,7 @@ class _Eyes(nn.Module):
         return SamVisionEncoderOutput(last_hidden_state=self.norm(self.neck(joined)))
 
 
-class _PromptEncoder(SamPromptEncoder):  # type: ignore[misc]
+class _PromptEncoder(SamPromptEncoder):
     """SAM's, and a point's token also carries what the image shows there.
 
     SAM's decoder can learn to fetch that by attention; at this size, given it, it learns in
@@ -50,11 +50,11 @@ class _PromptEncoder(SamPromptEncoder):  # type: ignore[misc]
 
     def forward(
         self,
-        input_points: Tensor | None = None,
+        input_points: Any = None,  # a Tensor: SAM's annotation is wrong
         input_labels: Tensor | None = None,
         input_boxes: Tensor | None = None,
         input_masks: Tensor | None = None,
-    ) -> tuple[Tensor | None, Tensor]:
+    ) -> tuple[Any, Tensor]:  # the first is None without points and boxes
         sparse, dense = super().forward(input_points, input_labels, input_boxes, input_masks)
         if input_points is not None and self.image_embeddings is not None:
             # (B, P, N, 2) in pixels of the square -> -1..1, sampled as (B, C, P, N).
@@ -66,11 +66,14 @@ class _PromptEncoder(SamPromptEncoder):  # type: ignore[misc]
         return sparse, dense
 
 
-class NanoSegmenter(SamModel):  # type: ignore[misc]
+class NanoSegmenter(SamModel):
     """Point in, mask out, with SAM's own call: only the image encoder and the points' tokens
     differ."""
 
     config_class = NanoSegmenterConfig
+    config: NanoSegmenterConfig
+    vision_encoder: _Eyes  # type: ignore[assignment]  # in place of SAM's, as is the next
+    prompt_encoder: _PromptEncoder
 
     def __init__(self, config: NanoSegmenterConfig) -> None:
         super().__init__(config)

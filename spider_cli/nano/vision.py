@@ -5,13 +5,14 @@ squeeze-and-excitation, ReLU6) with batch norms folded into the convolutions, so
 weights start it and nothing depends on the batch.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["PATCH", "NanoVisionEncoder", "Seen", "box_statistics", "pool_box"]
+__all__ = ["PATCH", "NanoVisionEncoder", "Seen", "box_statistics", "channels_last", "pool_box"]
 
 PATCH = 16
 """Side of a patch in pixels: the stride of the maps handed on."""
@@ -79,7 +80,7 @@ class _Block(nn.Module):
         self.residual = stride == 1 and inp == out
 
     def forward(self, x: Tensor) -> Tensor:
-        h = F.relu6(self.expand(x)) if self.expand is not None else x
+        h: Tensor = F.relu6(self.expand(x)) if self.expand is not None else x
         h = self.project(F.relu6(self.depthwise(h)))
         return x + h if self.residual else h
 
@@ -95,7 +96,7 @@ class _Context(nn.Module):
         self.down = nn.Linear(3 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.norm(self.spread(x).permute(0, 2, 3, 1))
+        h: Tensor = self.norm(self.spread(x).permute(0, 2, 3, 1))
         h = self.down(F.gelu(self.up(h)))
         return x + h.permute(0, 3, 1, 2)
 
@@ -125,6 +126,10 @@ class NanoVisionEncoder(nn.Module):
         self.join = nn.Conv2d(TAPPED, width, 1)
         self.contexts = nn.ModuleList(_Context(width) for _ in range(contexts))
 
+    def blocks(self) -> Iterator[_Block]:
+        """The trunk's blocks, from the pixels on."""
+        return (module for module in self.stages.modules() if isinstance(module, _Block))
+
     def forward(self, pixels: Tensor) -> Seen:
         """Look at equally sized views.
 
@@ -149,6 +154,16 @@ class NanoVisionEncoder(nn.Module):
         for context in self.contexts:
             fused = context(fused)
         return Seen(patches=patches, fused=fused)
+
+
+def channels_last(encoder: NanoVisionEncoder) -> NanoVisionEncoder:
+    """Lay the weights out pixel by pixel, which convolutions on a CPU are fastest with; in place.
+
+    Returns:
+        `encoder` itself.
+    """
+    # A keyword that torch documents and its overloads leave out.
+    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _per_patch(x: Tensor, size: tuple[int, int], *, deviation: bool) -> list[Tensor]:

@@ -72,8 +72,7 @@ def test_the_best_proposal_leads(truth: Any) -> None:
     one_wrong[:, :, 1] *= -1
     all_wrong = -right
     good, fair, bad = (
-        float(mask_loss(logits, scores, targets, valid))
-        for logits in (right, one_wrong, all_wrong)
+        float(mask_loss(logits, scores, targets, valid)) for logits in (right, one_wrong, all_wrong)
     )
     assert good < fair < 0.3 * bad
 
