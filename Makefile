@@ -31,7 +31,7 @@ help:
 	@echo 'make format       ruff, mending what it can'
 	@echo 'make typecheck    mypy, strict'
 	@echo 'make build        the wheel, in dist/'
-	@echo 'make prove-smoke  measure the bundled model: make prove-smoke PHOTOS=DIR'
+	@echo 'make prove-smoke  measure the bundled model: make prove-smoke PHOTOS="DIR ..."'
 	@echo 'make clean        remove what these made, $(VENV) too'
 	@echo
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
@@ -84,8 +84,8 @@ build: $(STAMP)
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
 prove-smoke: $(STAMP)
-	@[ -n "$(PHOTOS)" ] || { echo 'name a folder of photos: make prove-smoke PHOTOS=DIR'; exit 2; }
-	$(SPIDER) eval smoke --photos $(PHOTOS)
+	@[ -n "$(PHOTOS)" ] || { echo 'name a folder of photos: make prove-smoke PHOTOS="DIR ..."'; exit 2; }
+	$(SPIDER) eval smoke $(foreach folder,$(PHOTOS),--photos $(folder))
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -268,7 +268,11 @@ def test_stage1_runs_and_leaves_its_weights(
     assert not model.training
     weights = load_file(tmp_path / "language.safetensors")
     own = dict(model.named_parameters())
-    assert set(weights) == {n for n in own if not n.startswith("vision_encoder.")}
+    fixed = ("vision_encoder.", "projector.readout.")  # what the dense stage taught
+    assert set(weights) == {n for n in own if not n.startswith(fixed)}
+    for name, value in first.items():
+        if name.startswith("readout."):
+            assert torch.equal(own[f"projector.{name}"], value)
     for name, value in weights.items():
         assert torch.equal(value, own[name])
     lines = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
