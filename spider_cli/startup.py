@@ -10,12 +10,11 @@ __all__ = ["without_collector"]
 @contextmanager
 def without_collector() -> Iterator[None]:
     """No garbage collection inside: while libraries load it only searches what is all in use, which
-    took a sixth of a cold `spider score`. What was loaded is then left out of later searches."""
+    took a sixth of a cold `spider score`."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_on:
             gc.enable()

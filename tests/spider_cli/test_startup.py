@@ -10,14 +10,12 @@ def test_the_collector_is_off_inside_and_on_again_after() -> None:
     with without_collector():
         assert not gc.isenabled()
     assert gc.isenabled()
-    gc.unfreeze()
 
 
 def test_it_comes_back_after_an_error() -> None:
     with pytest.raises(ValueError, match="broken"), without_collector():
         raise ValueError("broken")
     assert gc.isenabled()
-    gc.unfreeze()
 
 
 def test_a_caller_who_turned_it_off_keeps_it_off() -> None:
@@ -28,4 +26,3 @@ def test_a_caller_who_turned_it_off_keeps_it_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
-        gc.unfreeze()
