@@ -23,7 +23,6 @@ from spider_cli.results import (
     Result,
     View,
 )
-from spider_cli.startup import without_collector
 from spider_cli.weights import find_model
 
 if TYPE_CHECKING:
@@ -100,29 +99,23 @@ class Auditor:
     def load(self) -> "LanguageModel":
         """The language model, loaded at the first call."""
         if self._language_model is None:
-            with without_collector():
-                from spider_cli.devices import choose_device, choose_dtype
-                from spider_cli.lmm import load_language_model
+            from spider_cli.devices import choose_device, choose_dtype
+            from spider_cli.lmm import load_language_model
 
-                device, _ = choose_device(self._device)
-                dtype, _ = choose_dtype(self._dtype, device)
-                self._language_model = load_language_model(
-                    self.folder.path, device=device, dtype=dtype
-                )
+            device, _ = choose_device(self._device)
+            dtype, _ = choose_dtype(self._dtype, device)
+            self._language_model = load_language_model(self.folder.path, device=device, dtype=dtype)
         return self._language_model
 
     def load_segmenter(self) -> "Segmenter":
         """The segmenter that grounding uses, loaded at the first call."""
         if self._segmenter is None:
-            with without_collector():
-                from spider_cli.devices import choose_device, choose_dtype
-                from spider_cli.segmenter import load_segmenter
+            from spider_cli.devices import choose_device, choose_dtype
+            from spider_cli.segmenter import load_segmenter
 
-                device, _ = choose_device(self._device)
-                dtype, _ = choose_dtype(self._dtype, device)
-                self._segmenter = load_segmenter(
-                    self.folder.segmenter(), device=device, dtype=dtype
-                )
+            device, _ = choose_device(self._device)
+            dtype, _ = choose_dtype(self._dtype, device)
+            self._segmenter = load_segmenter(self.folder.segmenter(), device=device, dtype=dtype)
         return self._segmenter
 
     # -- the tasks -----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import typer
 
 from spider_cli.commands.options import Common, given
 from spider_cli.commands.progress import Progress
+from spider_cli.commands.startup import loading_first
 from spider_cli.errors import ExitCode, UsageError
 from spider_cli.outputs import messages
 
@@ -58,7 +59,7 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
             for notice in auditor.notices:
                 messages.warning(notice)
         with Progress(_total(common, records_each), shown=not common.quiet) as progress:
-            for record in ask(auditor, photos):
+            for record in loading_first(ask(auditor, photos)):
                 progress.clear()
                 failed += record.failed
                 _report(record, quiet=common.quiet)
