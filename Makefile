@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format typecheck build prove-smoke clean
+.PHONY: help install demo test lint format typecheck build prove-smoke prove-speed clean
 
 help:
 	@echo 'make demo         set up, then describe, score and ground $(DEMO_PHOTO)'
@@ -32,6 +32,7 @@ help:
 	@echo 'make typecheck    mypy, strict'
 	@echo 'make build        the wheel, in dist/'
 	@echo 'make prove-smoke  measure the bundled model: make prove-smoke PHOTOS="DIR ..."'
+	@echo 'make prove-speed  measure --help and a cold score beside bare imports'
 	@echo 'make clean        remove what these made, $(VENV) too'
 	@echo
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
@@ -86,6 +87,9 @@ build: $(STAMP)
 prove-smoke: $(STAMP)
 	@[ -n "$(PHOTOS)" ] || { echo 'name a folder of photos: make prove-smoke PHOTOS="DIR ..."'; exit 2; }
 	$(SPIDER) eval smoke $(foreach folder,$(PHOTOS),--photos $(folder))
+
+prove-speed: $(STAMP)
+	$(BIN)/python -m pytest -s -k 'help_is_quick or cold_score' tests/spider_cli/commands/test_door.py
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -252,8 +252,10 @@ class Auditor:
         """Decode ahead, look once per photo, judge in batches, hand on in order."""
         feed = Feed(photos, batch_size=self.batch_size, max_pixels=self.max_pixels)
         for batch in feed:
-            started = time.monotonic()
             loaded = [photo for _, photo in batch if isinstance(photo, Photo)]
+            if loaded:
+                self.load()  # once, and no photo's time
+            started = time.monotonic()
             looks = self.load().look([photo.pixels for photo in loaded]) if loaded else []
             look_of = {id(photo): look for photo, look in zip(loaded, looks, strict=True)}
             slots: list[tuple[Source, _Job | PhotoError, Look | None]] = []

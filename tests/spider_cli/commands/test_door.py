@@ -70,6 +70,15 @@ def test_help_is_quick() -> None:
     assert seconds(sys.executable, "-m", "spider_cli", "--help") < 0.4 * max(bare / 0.05, 1.0)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no processor times of children")
+def test_a_cold_score_is_quick(photo: Path) -> None:
+    """At most 2.5 times what importing torch and transformers takes."""
+    imports = seconds(sys.executable, "-c", "import torch, transformers")
+    cold = seconds(sys.executable, "-m", "spider_cli", "score", str(photo), "--json")
+    print(f"imports {imports:.2f} s, cold score {cold:.2f} s, {cold / imports:.2f} times")
+    assert cold <= 2.5 * imports
+
+
 @pytest.mark.parametrize(
     "args", [["--help"], ["--version"], [], ["nothing"], *([name, "--help"] for name in OURS)]
 )
