@@ -116,7 +116,7 @@ def new_segmenter(*, width: int = 128, side: int = 512, seed: int = 0) -> NanoSe
     )
     segmenter = NanoSegmenter(config)
     # SAM's classes start every weight at a deviation of 0.02, fit for loading trained ones: at this
-    # width the masks' gradient would all but vanish. torch's own start learns at once.
+    # width outputs start very small. torch's own start is the usual one for training from nothing.
     for part in (segmenter.prompt_encoder, segmenter.mask_decoder):
         for module in part.modules():
             if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

@@ -14,7 +14,13 @@ from spider_cli.auditor import Auditor
 from spider_cli.grounding import Grounder
 from spider_cli.lmm import Ask
 from spider_cli.photos import photo_from_array
-from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION, ground_question, says_whole
+from spider_cli.questions import (
+    SCORE_PREFIX,
+    SCORE_QUESTION,
+    ground_question,
+    says_nothing,
+    says_whole,
+)
 from spider_cli.scoring import LevelReader
 from spider_cli.text_to_point import closed_set, point_from
 from spider_cli.vocabulary import LEVEL_WEIGHTS, LEVELS
@@ -62,10 +68,14 @@ def _grounding(
     for sample, target in composed_pairs(photos, size, seed):
         look = model.look([sample.pixels])[0]
         answer = model.ask([Ask(look, question)])[0]
-        if says_whole(answer.text):
+        photo = photo_from_array(sample.pixels)
+        # What `spider ground` makes of answers without a place, whatever the temperature.
+        if says_whole(answer.text) or says_nothing(answer.text):
+            fixed = float(target.mask.mean()) if says_whole(answer.text) else 0.0
+            for values in overlaps.values():
+                values.append(fixed)
             continue
         reading = grounder.read(look, question, answer)
-        photo = photo_from_array(sample.pixels)
         embedding = segmenter.embed(photo.pixels)
         for tau in TEMPERATURES:
             axes = [

@@ -37,8 +37,8 @@ class _Eyes(nn.Module):
 class _PromptEncoder(SamPromptEncoder):
     """SAM's, and a point's token also carries what the image shows there.
 
-    SAM's decoder can learn to fetch that by attention; at this size, given it, it learns in
-    minutes what else took hours.
+    SAM's decoder could fetch that by attention, but learning to is slow from random weights: with
+    the content given, the training loss fell sooner (docs/training.md).
     """
 
     def __init__(self, config: NanoSegmenterConfig) -> None:
