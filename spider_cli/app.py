@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ground": ("spider_cli.commands.ground", "Find where the quality suffers; draw heatmaps."),
     "doctor": ("spider_cli.commands.doctor", "Check what is installed, and say what is amiss."),
     "train": ("trainer.commands.train", "Train a model (needs the train extra)."),
+    "data": ("trainer.commands.data", "Build and check data sets (needs the train extra)."),
     "eval": ("trainer.commands.eval", "Measure a model (needs the train extra)."),
 }
 """Name -> the module with its Typer `app`, and its line in the list of commands."""

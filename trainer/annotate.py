@@ -5,20 +5,16 @@ list), pasted with hard or feathered edges. Now and then all of the photo is dis
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from spider_cli.results import Box, Distortion
 from spider_cli.vocabulary import FAMILIES
 from trainer.distortions import TYPES, distort, severity_of
-from trainer.regions import BoolMask, box_of, interior_point
+from trainer.regions import box_of, interior_point
+from trainer.truth import Applied, BoolMask, Pixels, Region, Sample
 
-__all__ = ["ORDERS", "Applied", "Region", "Sample", "compose"]
-
-Pixels = npt.NDArray[np.uint8]
+__all__ = ["MIN_CHANGE", "ORDERS", "compose"]
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "blur": ("compression", "noise"),
@@ -45,58 +41,6 @@ _MIN_CHANGE_OF = {"noise": 0.8}
 _TRIES = 12
 _MARGIN = 32
 _GRID = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """One distortion that was put into a photo."""
-
-    family: str
-    kind: str
-    """The concrete type, such as "blur_motion"."""
-    level: float
-    """1 (weakest) to 5."""
-    severity: str
-
-    @property
-    def distortion(self) -> Distortion:
-        """The same as an answer names it."""
-        return Distortion(self.family, self.severity)
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """One distorted region of a photo."""
-
-    mask: BoolMask
-    """(height, width) bool."""
-    box: Box
-    """Bounding box of the mask."""
-    point: tuple[float, float]
-    """`(x, y)` inside the mask, see `regions.interior_point`."""
-    distortions: tuple[Applied, ...]
-    """One or two, in the order applied."""
-
-    @property
-    def total(self) -> float:
-        """Total degradation: the sum of the levels."""
-        return sum(applied.level for applied in self.distortions)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A composed photo and the truth about it. `regions` or `whole` may be filled, never both."""
-
-    pixels: Pixels
-    """(height, width, 3) uint8 RGB."""
-    regions: tuple[Region, ...] = ()
-    whole: tuple[Applied, ...] = ()
-    """Distortions of the whole photo, in the order applied."""
-
-    @property
-    def clean(self) -> bool:
-        """Nothing was done to the photo."""
-        return not self.regions and not self.whole
 
 
 def compose(

@@ -11,12 +11,12 @@ import numpy as np
 from spider_cli.questions import box_phrase
 from spider_cli.results import Box
 from spider_cli.vocabulary import HORIZONTAL, VERTICAL
-from trainer.annotate import Applied, Sample
 from trainer.boxes import BoxFinder
 from trainer.grounding_answers import MIN_GAP, grounding_rows
 from trainer.regions import position_words
 from trainer.rows import QA, USUAL, Span, Task, Text, listed, long_list, named, truth_of
 from trainer.templates import draw, pick
+from trainer.truth import Applied, Sample
 
 __all__ = ["MIN_GAP", "QA", "Span", "Task", "questions_and_answers"]
 

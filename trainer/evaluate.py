@@ -23,12 +23,13 @@ from spider_cli.questions import ground_question
 from spider_cli.results import Failure, Grounding, Record, Referral, Score
 from spider_cli.segmenter import Segmenter
 from spider_cli.vocabulary import FAMILIES
-from trainer.annotate import Region, Sample, compose
+from trainer.annotate import compose
 from trainer.distortions import TYPES, distort
 from trainer.metrics import bootstrap_interval, iou, srcc
 from trainer.opencv import read_labels, resized
 from trainer.regions import BoolMask, label_map_regions, superpixel_regions
 from trainer.sources import LabelledPhoto, load_pixels, read_collection
+from trainer.truth import Region, Sample
 
 __all__ = ["Figures", "composed_pairs", "smoke"]
 

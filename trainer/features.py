@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from spider_cli.nano.modeling import NanoForConditionalGeneration, Readings
 from spider_cli.nano.processing import NanoProcessor
-from trainer.annotate import Sample, compose
+from trainer.annotate import compose
 from trainer.answers import questions_and_answers
 from trainer.opencv import read_labels, resized
 from trainer.packing import Row, pack_qa, pack_score
@@ -27,6 +27,7 @@ from trainer.pretrain import finish
 from trainer.regions import blob_regions, label_map_regions, superpixel_regions
 from trainer.scores import expected_opinion
 from trainer.sources import LabelledPhoto, Opinion, load_pixels
+from trainer.truth import Sample
 
 __all__ = [
     "Lesson",

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from spider_cli.vocabulary import FAMILIES, NOUNS
-from trainer.annotate import ORDERS, Applied, Sample
+from trainer.annotate import ORDERS
 from trainer.rows import QA, USUAL, Task, Text, listed, named, truth_of
 from trainer.templates import draw, pick
+from trainer.truth import Applied, Sample
 
 __all__ = ["MIN_GAP", "grounding_rows"]
 

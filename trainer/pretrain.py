@@ -24,11 +24,12 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from spider_cli.nano.vision import PATCH, TAPPED, NanoVisionEncoder, box_statistics, channels_last
 from spider_cli.vocabulary import FAMILIES, SEVERITIES
-from trainer.annotate import Sample, compose
+from trainer.annotate import compose
 from trainer.init import imagenet_file, normalise_taps, start_from_imagenet
 from trainer.opencv import read_labels, resized
 from trainer.regions import blob_regions, label_map_regions, superpixel_regions
 from trainer.sources import LabelledPhoto, Opinion, load_pixels
+from trainer.truth import Sample
 
 __all__ = ["DenseConfig", "DenseHead", "patch_targets", "pretrain", "random_crop"]
 

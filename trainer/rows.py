@@ -9,11 +9,22 @@ import numpy as np
 from spider_cli.questions import merge_distortions
 from spider_cli.results import Box, Distortion
 from spider_cli.vocabulary import NOUNS
-from trainer.annotate import Applied, Region, Sample
 from trainer.regions import position_words
 from trainer.templates import EFFECTS, pick
+from trainer.truth import Applied, Region, Sample
 
-__all__ = ["QA", "USUAL", "Span", "Task", "Text", "listed", "long_list", "named", "truth_of"]
+__all__ = [
+    "QA",
+    "SUBTASKS",
+    "USUAL",
+    "Span",
+    "Task",
+    "Text",
+    "listed",
+    "long_list",
+    "named",
+    "truth_of",
+]
 
 USUAL = 0.7
 """Chance of the usual sentence shape; the others share the rest."""
@@ -27,7 +38,25 @@ Task: TypeAlias = Literal[
     "ground_hyd",
     "ground_sid",
     "ground_dao",
+    "score",
+    "choice",
+    "chat",
 ]
+"""The paper's tasks; then, from outside data: human scores, multiple choice, free conversation."""
+
+SUBTASKS: dict[Task, tuple[str, ...]] = {
+    "describe": ("regions", "whole", "clean"),
+    "describe_region": ("place", "box", "label"),
+    "refer_short": ("one", "two", "clean"),
+    "refer_long": ("one", "two", "clean"),
+    "ground_hyd": ("most", "least"),
+    "ground_sid": ("most", "least"),
+    "ground_dao": ("both", "first", "last"),
+    "score": ("mos",),
+    "choice": ("letters",),
+    "chat": ("free",),
+}
+"""Task -> its sub-tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +87,14 @@ class QA:
     point: tuple[float, float] | None = None
     """`(x, y)` of the target region's point (task 3)."""
     spans: tuple[Span, ...] = ()
+    subtask: str = ""
+    """Which kind of the task: see SUBTASKS."""
+    other: tuple[str, ...] = ()
+    """Faults of no family that the answer names, by their plain names."""
+    options: tuple[str, ...] = ()
+    """The choices of a multiple-choice question."""
+    correct: int | None = None
+    """Index of the right one of `options`."""
 
 
 class Text:

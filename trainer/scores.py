@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from spider_cli.vocabulary import LEVELS
-from trainer.annotate import Applied, Sample
+from trainer.truth import Applied, Sample
 
 __all__ = ["expected_opinion", "soft_levels"]
 

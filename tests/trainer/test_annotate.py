@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from spider_cli.vocabulary import FAMILIES
-from trainer.annotate import MIN_CHANGE, ORDERS, Sample, compose
+from trainer.annotate import MIN_CHANGE, ORDERS, compose
 from trainer.distortions import TYPES, severity_of
 from trainer.regions import blob_regions
+from trainer.truth import Sample
 
 SHAPE = (200, 300)
 

@@ -14,12 +14,13 @@ from spider_cli.questions import (
 )
 from spider_cli.results import Distortion
 from spider_cli.vocabulary import FAMILIES, HORIZONTAL, SEVERITIES, VERTICAL
-from trainer.annotate import ORDERS, Applied, Region, Sample
+from trainer.annotate import ORDERS
 from trainer.answers import QA, questions_and_answers
 from trainer.boxes import BoxFinder
 from trainer.distortions import severity_of
 from trainer.regions import blob_regions, box_of, interior_point
 from trainer.templates import EFFECTS, POOLS
+from trainer.truth import Applied, Region, Sample
 
 SHAPE = (120, 160)
 PAIRS = [(one, two) for one, after in ORDERS.items() for two in after]

@@ -14,9 +14,9 @@ from spider_cli.auditor import Auditor
 from spider_cli.errors import UsageError
 from spider_cli.questions import ground_question
 from spider_cli.vocabulary import FAMILIES
-from trainer.annotate import Applied, Region, Sample
 from trainer.evaluate import Figures, _ask_for, smoke
 from trainer.sources import LabelledPhoto
+from trainer.truth import Applied, Region, Sample
 
 
 @pytest.fixture(scope="module")

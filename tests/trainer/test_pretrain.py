@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from spider_cli.nano.vision import TAPPED, NanoVisionEncoder
 from spider_cli.vocabulary import FAMILIES, SEVERITIES
-from trainer.annotate import Applied, Region, Sample
 from trainer.init import imagenet_file, normalise_taps, start_from_imagenet
 from trainer.pretrain import (
     DenseConfig,
@@ -27,6 +26,7 @@ from trainer.pretrain import (
     random_crop,
 )
 from trainer.sources import LabelledPhoto, Opinion
+from trainer.truth import Applied, Region, Sample
 
 BLANK = np.zeros((64, 96, 3), np.uint8)  # 4 x 6 patches
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spider_cli.vocabulary import LEVEL_WEIGHTS, LEVELS
-from trainer.annotate import Applied, Region, Sample
 from trainer.scores import expected_opinion, soft_levels
+from trainer.truth import Applied, Region, Sample
 
 BLANK = np.zeros((40, 60, 3), np.uint8)
 
