@@ -19,11 +19,13 @@ class Progress:
     Args:
         total: records to come, if known; without it there is a count and no bar.
         shown: False draws nothing; nor does a stderr that is no terminal.
+        label: what is counted, before the bar.
     """
 
-    def __init__(self, total: int | None, *, shown: bool) -> None:
+    def __init__(self, total: int | None, *, shown: bool, label: str = "") -> None:
         self.total = total
         self.done = 0
+        self._label = f"{label} " if label else ""
         self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
         self._started = time.monotonic()
         self._drawn = 0.0
@@ -54,7 +56,7 @@ class Progress:
         share = min(1.0, self.done / max(self.total, 1))
         bar = "=" * int(_BAR * share)
         left = max(0, self.total - self.done) / pace
-        self._draw(f"[{bar:<{_BAR}}] {self.done}/{self.total}, {pace:.1f}/s, {left:.0f} s left")
+        self._draw(f"{self._label}[{bar:<{_BAR}}] {self.done}/{self.total}, {pace:.1f}/s, {left:.0f} s left")
 
     def _draw(self, text: str) -> None:
         self._write(f"{_ERASE}{text}")
@@ -65,4 +67,5 @@ class Progress:
                 sys.stderr.write(text)
                 sys.stderr.flush()
             except (OSError, ValueError):
-                self._shown = False
+                self._label = f"{label} " if label else ""
+        self._shown = False

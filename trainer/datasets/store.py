@@ -1,17 +1,17 @@
 """A data set on disk: written shard by shard, each file whole or absent; read back in a stream.
 
-    DIR/README.md            the card; its header tells `datasets.load_dataset` where the rest is
-    DIR/config.json          what was asked for, with which seed and libraries, and what came of it
-    DIR/checksums.json       SHA-256 of every other file; written last: without it a set is unfinished
-    DIR/data/SPLIT-00000.parquet        one row per photo (schema.py)
-    DIR/references/references-00000.parquet    the untouched photos
-    DIR/rejects.jsonl        what was left out, and why
+DIR/README.md            the card; its header tells `datasets.load_dataset` where the rest is
+DIR/config.json          what was asked for, with which seed and libraries, and what came out
+DIR/checksums.json       SHA-256 of all other files; written last: a set without it is unfinished
+DIR/data/SPLIT-00000.parquet        one row per photo (schema.py)
+DIR/references/references-00000.parquet    the untouched photos
+DIR/rejects.jsonl        what was left out, and why
 """
 
 import errno
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -113,9 +113,7 @@ def open_data(folder: Path) -> DataSet:
         ) from error
     if not isinstance(config, dict) or config.get("schema") != SCHEMA:
         found = config.get("schema") if isinstance(config, dict) else config
-        raise UsageError(
-            f"{folder / CONFIG}: schema is {found!r}, not {SCHEMA!r}", code="no_data"
-        )
+        raise UsageError(f"{folder / CONFIG}: schema is {found!r}, not {SCHEMA!r}", code="no_data")
     if not (folder / CHECKSUMS).is_file():
         raise UsageError(
             f"{folder} is not finished: it has no {CHECKSUMS}",
@@ -136,8 +134,7 @@ def write_data(
     *,
     references: Iterable[dict[str, Any]] = (),
     rejects: Iterable[dict[str, Any]] = (),
-    config: dict[str, Any],
-    card: str,
+    finish: Callable[[], tuple[dict[str, Any], str]],
 ) -> None:
     """Write a data set; the same arguments give the same bytes.
 
@@ -146,14 +143,14 @@ def write_data(
         splits: split -> rows as `schema.to_row` makes them; taken one shard at a time.
         references: rows of `schema.reference_features`.
         rejects: JSON values, one a line.
-        config: JSON values; "schema" is added.
-        card: README.md.
+        finish: called when the rows are written: the config (JSON values; "schema" is added) and
+            the card, README.md.
 
     Raises:
         UsageError: no room on the disk.
     """
     with full_disk(folder):
-        _write_data(folder, splits, references, rejects, {"schema": SCHEMA, **config}, card)
+        _write_data(folder, splits, references, rejects, finish)
 
 
 def _write_data(
@@ -161,8 +158,7 @@ def _write_data(
     splits: Mapping[str, Iterable[dict[str, Any]]],
     references: Iterable[dict[str, Any]],
     rejects: Iterable[dict[str, Any]],
-    config: dict[str, Any],
-    card: str,
+    finish: Callable[[], tuple[dict[str, Any], str]],
 ) -> None:
     (folder / CHECKSUMS).unlink(missing_ok=True)  # unfinished from here on
     written: list[Path] = []
@@ -172,6 +168,8 @@ def _write_data(
     written += _write_shards(
         folder / "references", "references", references, reference_features().arrow_schema
     )
+    config, card = finish()
+    config = {"schema": SCHEMA, **config}
     lines = "".join(json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in rejects)
     for name, text in (
         (REJECTS, lines),

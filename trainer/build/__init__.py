@@ -1,0 +1,1 @@
+"""From any folder of photos to the four-task data set: `spider data build`."""
