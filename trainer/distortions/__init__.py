@@ -1,9 +1,14 @@
-"""Distortions of the twelve families, at float levels, for training and test photos.
+"""Distortions of the twelve families and faults as cameras make them, at float levels.
 
 Levels follow the anchors of strength for photos of about 512-640 pixels: 1.5 is mild, 3 moderate
 and 5 severe; sizes (a blur's sigma, a block) are in pixels and do not grow with the photo. Types
 without an anchor of their own are tuned to look as strong as the family's anchored type at the same
 level: by structural similarity where grain or detail is lost, by mean CIEDE2000 where colours move.
+`trainer.distortions.proof` measures that levels are in order and that the first is visible.
+
+The same draw gives the same bytes with the same releases of NumPy, OpenCV and Pillow, however many
+threads OpenCV has. Whatever powers and angles need is computed in float64, since processors differ
+in the last bit of them; OpenCV's own filters of float32 are not promised across processors.
 """
 
 import difflib
@@ -16,6 +21,8 @@ from spider_cli.errors import UsageError
 from spider_cli.vocabulary import FAMILIES
 from trainer.distortions import (
     blur,
+    capture_blur,
+    capture_light,
     compression,
     contrast,
     exposure,
@@ -23,13 +30,14 @@ from trainer.distortions import (
     pixelate,
     quantization,
     saturation,
+    sensor,
     sharpness,
 )
 from trainer.distortions.kinds import Kind, parameter_at
 
-__all__ = ["TYPES", "distort", "family_of", "severity_of"]
+__all__ = ["AUTHENTIC", "TYPES", "distort", "family_of", "other_of", "severity_of"]
 
-_KINDS: dict[str, Kind] = {
+_SYNTHETIC: dict[str, Kind] = {
     **blur.KINDS,
     **noise.KINDS,
     **compression.KINDS,
@@ -42,10 +50,32 @@ _KINDS: dict[str, Kind] = {
 }
 
 TYPES: dict[str, tuple[str, ...]] = {
-    family: tuple(name for name in _KINDS if name.startswith(family.replace(" ", "_")))
+    family: tuple(name for name in _SYNTHETIC if name.startswith(family.replace(" ", "_")))
     for family in FAMILIES
 }
 """Family, as records spell it, -> its concrete types ("blur" -> "blur_gaussian", ...)."""
+
+AUTHENTIC: dict[str, tuple[str, str]] = {
+    "defocus": ("blur", ""),
+    "hand_shake": ("blur", ""),
+    "high_iso": ("noise", ""),
+    "clipped_highlights": ("brighten", ""),
+    "crushed_shadows": ("darken", ""),
+    "haze": ("contrast weaken", ""),
+    "banding": ("quantization", ""),
+    "lens_flare": ("", "lens flare"),
+    "chromatic_aberration": ("", "chromatic aberration"),
+    "moire": ("", "moire"),
+}
+"""Faults as cameras make them, kept apart from TYPES: name -> the family a viewer would name, or,
+where none fits, "" and the fault's plain name, which answers hold in `other`."""
+
+_KINDS: dict[str, Kind] = {
+    **_SYNTHETIC,
+    **capture_blur.KINDS,
+    **capture_light.KINDS,
+    **sensor.KINDS,
+}
 
 WEAKEST, STRONGEST = 0.5, 5.0
 
@@ -57,7 +87,8 @@ def distort(
 
     Args:
         pixels: (height, width, 3) uint8 RGB, at least 16 pixels each way. Not changed.
-        kind: a concrete type of TYPES; case does not matter; space, ``-`` and ``_`` are the same.
+        kind: a concrete type of TYPES or AUTHENTIC; case does not matter; space, ``-`` and ``_``
+            are the same.
         strength: level in [0.5, 5]; see `severity_of`. Below 1 most photos still look clean.
         rng: where random types draw from; the same state gives the same answer.
 
@@ -94,9 +125,16 @@ def severity_of(level: float) -> str:
 
 
 def family_of(kind: str) -> str:
-    """Return the family of a concrete type; UsageError when it is unknown."""
+    """Return the family of a concrete type, "" where none fits; UsageError when it is unknown."""
     name = _kind_named(kind)
+    if name in AUTHENTIC:
+        return AUTHENTIC[name][0]
     return next(family for family, names in TYPES.items() if name in names)
+
+
+def other_of(kind: str) -> str:
+    """Return the plain name of a fault of no family ("lens flare"), "" for all other types."""
+    return AUTHENTIC.get(_kind_named(kind), ("", ""))[1]
 
 
 def _kind_named(word: str) -> str:

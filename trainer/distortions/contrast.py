@@ -22,13 +22,14 @@ def stretch(pixels: Pixels, slope: float, rng: np.random.Generator) -> Pixels:
 
     A slope above 1 pulls values to black and white and below 1 to the mean, without hard clipping.
     """
-    middle = _log_odds(np.clip(np.float32(pixels.mean()), 25, 230))
-    curve = 255 / (1 + np.exp(-(middle + np.float32(slope) * (_log_odds(RAMP) - middle))))
+    middle = _log_odds(np.clip(pixels.mean(), 25, 230))
+    curve = 255 / (1 + np.exp(-(middle + slope * (_log_odds(RAMP) - middle))))
     return np.asarray(cv2.LUT(pixels, to_bytes(curve.astype(np.float32))), dtype=np.uint8)
 
 
-def _log_odds(values: np.ndarray | np.float32) -> np.ndarray:
-    share = np.clip(np.asarray(values, dtype=np.float32) / 255, 0.001, 0.999)
+def _log_odds(values: np.ndarray | np.float64) -> np.ndarray:
+    # In float64: the last bit of a logarithm differs among processors, and must not show.
+    share = np.clip(np.asarray(values, dtype=np.float64) / 255, 0.001, 0.999)
     return np.asarray(np.log(share / (1 - share)))
 
 

@@ -118,7 +118,7 @@ def _otsu_starts(counts: NDArray[np.float64], classes: int) -> NDArray[np.float6
 
 KINDS: dict[str, Kind] = {
     "quantization_uniform": Kind(uniform, (64.0, 12.0, 7.0, 4.0), geometric=True),
-    "quantization_otsu": Kind(otsu, (48.0, 7.0, 5.0, 3.0), geometric=True),
+    "quantization_otsu": Kind(otsu, (48.0, 9.2, 4.0, 2.0), geometric=True),
     "quantization_median": Kind(median, (256.0, 20.0, 7.0, 3.0), geometric=True),
-    "quantization_histogram": Kind(histogram, (64.0, 8.0, 5.0, 3.0), geometric=True),
+    "quantization_histogram": Kind(histogram, (64.0, 9.2, 4.0, 2.0), geometric=True),
 }
