@@ -1,34 +1,51 @@
 """Photo -> regions worth distorting: connected, apart from each other, neither specks nor the lot.
 
-Three sources: superpixels merged into regions, seeded blobs that follow nothing in the photo, and
-label maps drawn by people. All work on a shrunken copy and are seeded by the caller's generator.
+Here: superpixels merged into regions, seeded blobs that follow nothing in the photo, and label maps
+drawn by people. All work on a shrunken copy and are seeded by the caller's generator. Masks given
+beside the photos are in `trainer.given_masks`, a segmenter's in `trainer.automatic`.
 """
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from skimage.segmentation import slic
 
+from spider_cli.errors import UsageError
 from spider_cli.results import Box
 from spider_cli.vocabulary import HORIZONTAL, VERTICAL
+from trainer.blobs import blob_regions
+from trainer.region_filter import Found, RegionFilter, choose
 from trainer.segments import (
     MAX_SHARE,
     MIN_SHARE,
-    TRIES,
     BoolMask,
     compact,
-    fits,
-    largest_piece,
     merged,
-    target_share,
 )
+
+if TYPE_CHECKING:
+    from trainer.sources import LabelledPhoto
 
 __all__ = [
     "MAX_SHARE",
     "MIN_SHARE",
+    "AnyRegions",
+    "BlobRegions",
     "BoolMask",
+    "Found",
+    "RegionFilter",
+    "RegionFinder",
+    "SuperpixelRegions",
     "blob_regions",
     "box_of",
+    "choose",
+    "choose_finder",
     "interior_point",
     "label_map_regions",
     "position_words",
@@ -37,6 +54,137 @@ __all__ = [
 
 _WORKING_SIDE = 112
 """Long side of the shrunken copy that shapes are found on."""
+
+
+class RegionFinder(Protocol):
+    """Where regions come from. It can be sent to another process: what is large is loaded there."""
+
+    def find(
+        self,
+        photo: "LabelledPhoto",
+        pixels: npt.NDArray[np.uint8],
+        rng: np.random.Generator,
+        count: int,
+    ) -> list[Found]:
+        """Find up to `count` regions that do not overlap.
+
+        Args:
+            photo: where it lies, for what stands beside it.
+            pixels: the photo at the working size, upright, (height, width, 3) uint8 RGB.
+            rng: where every choice comes from: the same state, the same regions.
+            count: regions wanted; fewer come back when there is no room for them.
+
+        Raises:
+            UsageError: what is given beside the photo is wrong.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SuperpixelRegions:
+    """A finder that needs nothing but the photo, see `superpixel_regions`."""
+
+    def find(
+        self,
+        photo: "LabelledPhoto",
+        pixels: npt.NDArray[np.uint8],
+        rng: np.random.Generator,
+        count: int,
+    ) -> list[Found]:
+        return [Found(mask) for mask in superpixel_regions(pixels, rng, count)]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRegions:
+    """A finder that does not even look at the photo, see `blob_regions`."""
+
+    def find(
+        self,
+        photo: "LabelledPhoto",
+        pixels: npt.NDArray[np.uint8],
+        rng: np.random.Generator,
+        count: int,
+    ) -> list[Found]:
+        height, width = pixels.shape[:2]
+        return [Found(mask) for mask in blob_regions((height, width), rng, count)]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyRegions:
+    """Several finders: each one fills what those before it left open."""
+
+    finders: Sequence[RegionFinder]
+
+    def find(
+        self,
+        photo: "LabelledPhoto",
+        pixels: npt.NDArray[np.uint8],
+        rng: np.random.Generator,
+        count: int,
+    ) -> list[Found]:
+        found: list[Found] = []
+        for finder in self.finders:
+            if len(found) >= count:
+                break
+            taken = [one.mask for one in found]
+            more = finder.find(photo, pixels, rng, count)
+            found += choose(more, rng, count - len(found), taken=taken) if taken else more
+        return found
+
+
+def choose_finder(
+    source: str, *, segmenter: str | None = None, masks: Path | None = None
+) -> tuple[RegionFinder, str]:
+    """The finder for a build, and what it is called in the data set's config.
+
+    Args:
+        source: "auto" (given masks where a photo has them, else the segmenter where one is named,
+            else superpixels), "given", "segmenter", "superpixels" or "blobs".
+        segmenter: nano, or the folder of a model of the SAM family.
+        masks: a COCO JSON file with the photos' masks, besides what lies beside the photos.
+
+    Raises:
+        UsageError: no such source, a segmenter or masks that the source does not use, a folder
+            without a model, or a file that is not COCO JSON.
+    """
+    if source not in ("auto", "given", "segmenter", "superpixels", "blobs"):
+        raise UsageError(
+            f"no regions from {source!r}",
+            hint="one of auto, given, segmenter, superpixels, blobs",
+        )
+    for name, value, users in (
+        ("segmenter", segmenter, ("auto", "segmenter")),
+        ("masks", masks, ("auto", "given")),
+    ):
+        if value is not None and source not in users:
+            raise UsageError(
+                f"regions from {source} make no use of --{name} {value}",
+                hint=f"leave it out, or take regions from {' or '.join(users)}",
+            )
+    if source == "superpixels":
+        return SuperpixelRegions(), source
+    if source == "blobs":
+        return BlobRegions(), source
+    finders: list[RegionFinder] = []
+    names: list[str] = []
+    if source != "segmenter":
+        from trainer.given_masks import GivenRegions
+
+        given = GivenRegions(coco=masks)
+        finders.append(given)
+        names.append(given.name())
+    if source == "segmenter" or segmenter is not None:
+        from trainer.automatic import AutomaticRegions
+
+        automatic = AutomaticRegions(segmenter or "nano")
+        finders.append(automatic)
+        names.append(automatic.name())
+    if source == "auto":
+        finders.append(SuperpixelRegions())
+        names.append("superpixels")
+    if len(finders) == 1:
+        return finders[0], names[0]
+    return AnyRegions(tuple(finders)), ", else ".join(names)
 
 
 def superpixel_regions(
@@ -97,38 +245,6 @@ def label_map_regions(
     return merged(compact(pieces), flat, (height, width), rng, count, whole_segments=True)
 
 
-def blob_regions(shape: tuple[int, int], rng: np.random.Generator, count: int) -> list[BoolMask]:
-    """Make up to `count` blobs, ellipses and boxes that follow nothing in the photo.
-
-    Args:
-        shape: height and width of the photo.
-        rng: where every choice comes from.
-        count: regions wanted; fewer come back when there is no room for them.
-
-    Returns:
-        Masks as `superpixel_regions` gives them.
-    """
-    height, width = shape
-    scale = min(1.0, _WORKING_SIDE / 2 / max(height, width))
-    rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
-    taken = np.zeros((height, width), bool)
-    masks: list[BoolMask] = []
-    for _ in range(count * TRIES):
-        if len(masks) == count:
-            break
-        field = _blob_field(rows, columns, rng)
-        smooth = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
-        target = target_share(rng, count)
-        # The quantile of the small field is close to that of the large one, and much cheaper.
-        inside = smooth > np.quantile(field, 1 - target)
-        mask = largest_piece(inside & ~taken)
-        # A remainder cut up by its neighbours is no blob any more: draw another.
-        if fits(mask) and mask.sum() > 0.6 * inside.sum():
-            masks.append(mask)
-            taken |= _grown(mask)
-    return masks
-
-
 def box_of(mask: BoolMask) -> Box:
     """Bounding box `(x1, y1, x2, y2)` of a (height, width) bool mask, end-exclusive.
 
@@ -156,7 +272,9 @@ def interior_point(mask: BoolMask) -> tuple[float, float]:
     depth = cv2.distanceTransform(crop, cv2.DIST_L2, 3)
     moments = cv2.moments(crop, binaryImage=True)
     cx, cy = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
-    if depth[round(cy), round(cx)] >= 0.25 * depth.max():
+    # All the pixels it lies between: however it is rounded later, it stays inside.
+    around = depth[int(cy) : math.ceil(cy) + 1, int(cx) : math.ceil(cx) + 1]
+    if around.min() >= 0.25 * depth.max():
         return x1 + cx - 1, y1 + cy - 1
     row, column = np.unravel_index(int(depth.argmax()), depth.shape)
     return float(x1 + column - 1), float(y1 + row - 1)
@@ -166,32 +284,3 @@ def position_words(box: Box, width: int, height: int) -> tuple[str, str]:
     """The words `(vertical, horizontal)` for a box, by its centre (paper, eq. 1)."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return VERTICAL[int(y / height >= 0.5)], HORIZONTAL[int(x / width >= 0.5)]
-
-
-def _grown(mask: BoolMask) -> BoolMask:
-    """The mask and a rim of a few pixels, so that feathered neighbours do not bleed together."""
-    return cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
-
-
-def _blob_field(rows: int, columns: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A height field whose upper part is one blob: (rows, columns) float32."""
-    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    side = float(min(rows, columns))
-    x = (x - rng.uniform(0.1, 0.9) * columns) / side
-    y = (y - rng.uniform(0.1, 0.9) * rows) / side
-    angle = rng.uniform(0, np.pi)
-    stretch = float(np.exp(rng.uniform(-0.6, 0.6)))
-    along = (x * np.cos(angle) + y * np.sin(angle)) * stretch
-    across = (-x * np.sin(angle) + y * np.cos(angle)) / stretch
-    form = rng.random()
-    if form < 0.2:  # a box, seldom tilted
-        if rng.random() < 0.75:
-            along, across = x * stretch, y / stretch
-        field = -np.maximum(np.abs(along), np.abs(across))
-    else:
-        field = -np.hypot(along, across)
-        if form > 0.4:  # a rough blob; below that, an ellipse
-            grain = rng.standard_normal((rows, columns)).astype(np.float32)
-            rough = cv2.GaussianBlur(grain, (0, 0), side * float(rng.uniform(0.08, 0.16)))
-            field = field + rough / max(float(rough.std()), 1e-6) * float(rng.uniform(0.06, 0.16))
-    return np.asarray(field, dtype=np.float32)
