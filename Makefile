@@ -21,7 +21,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format typecheck build prove-smoke prove-speed clean
+.PHONY: help install demo test lint format typecheck build clean \
+  prove-smoke prove-speed prove-data prove-distortions prove-eval
 
 help:
 	@echo 'make demo         set up, then describe, score and ground $(DEMO_PHOTO)'
@@ -33,6 +34,9 @@ help:
 	@echo 'make build        the wheel, in dist/'
 	@echo 'make prove-smoke  measure the bundled model: make prove-smoke PHOTOS="DIR ..."'
 	@echo 'make prove-speed  measure --help and a cold score beside bare imports'
+	@echo 'make prove-data   build a data set, again, and killed three times: make prove-data PHOTOS=DIR'
+	@echo 'make prove-distortions  measure every type at every level: make prove-distortions PHOTOS=DIR'
+	@echo 'make prove-eval   build a data set of PHOTOS, verify it, measure the bundled model on it'
 	@echo 'make clean        remove what these made, $(VENV) too'
 	@echo
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
@@ -90,6 +94,25 @@ prove-smoke: $(STAMP)
 
 prove-speed: $(STAMP)
 	$(BIN)/python -m pytest -s -k 'help_is_quick or cold_score' tests/spider_cli/commands/test_door.py
+
+# At full size, what tests/trainer/build/test_run.py shows in small. SIZE: distorted photos.
+prove-data: SIZE ?= 2000
+prove-data: $(STAMP)
+	@[ -n "$(PHOTOS)" ] || { echo 'name a folder of photos: make prove-data PHOTOS=DIR'; exit 2; }
+	PROVE_PHOTOS='$(PHOTOS)' PROVE_SIZE=$(SIZE) $(BIN)/python -m pytest -s -k killed_builds \
+	  tests/trainer/build/test_run.py
+
+prove-distortions: $(STAMP)
+	@[ -n "$(PHOTOS)" ] || { echo 'name a folder of photos: make prove-distortions PHOTOS=DIR'; exit 2; }
+	$(BIN)/python -m trainer.distortions.proof --photos '$(PHOTOS)'
+
+prove-eval: SIZE ?= 400
+prove-eval: OUT ?= prove-eval-out
+prove-eval: $(STAMP)
+	@[ -n "$(PHOTOS)" ] || { echo 'name folders never trained on: make prove-eval PHOTOS="DIR ..."'; exit 2; }
+	$(SPIDER) data build $(PHOTOS) --out $(OUT)/data --size $(SIZE) --seed 7 --config docs/benchmark.toml
+	$(SPIDER) data verify $(OUT)/data
+	$(SPIDER) eval $(OUT)/data --out $(OUT)/nano
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -79,6 +79,14 @@ class RegionFinder(Protocol):
         """
         ...
 
+    def check(self, photo: "LabelledPhoto") -> int:
+        """Look at the masks given for a photo, as `find` would; how many there are.
+
+        Raises:
+            UsageError: one of them is wrong; file, annotation and field are named.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SuperpixelRegions:
@@ -92,6 +100,9 @@ class SuperpixelRegions:
         count: int,
     ) -> list[Found]:
         return [Found(mask) for mask in superpixel_regions(pixels, rng, count)]
+
+    def check(self, photo: "LabelledPhoto") -> int:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,9 @@ class BlobRegions:
     ) -> list[Found]:
         height, width = pixels.shape[:2]
         return [Found(mask) for mask in blob_regions((height, width), rng, count)]
+
+    def check(self, photo: "LabelledPhoto") -> int:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,9 @@ class AnyRegions:
             more = finder.find(photo, pixels, rng, count)
             found += choose(more, rng, count - len(found), taken=taken) if taken else more
         return found
+
+    def check(self, photo: "LabelledPhoto") -> int:
+        return sum(finder.check(photo) for finder in self.finders)
 
 
 def choose_finder(

@@ -19,7 +19,6 @@ from trainer.datasets.schema import Item, Scene, encode_png, to_row
 from trainer.distortions import other_of
 from trainer.regions import Found, RegionFinder
 from trainer.rows import QA
-from trainer.sources import LabelledPhoto
 from trainer.truth import Applied, Pixels, Sample
 
 __all__ = ["Workshop", "candidate_rows"]
@@ -93,9 +92,7 @@ class Workshop:
             (slot,) = plan.slots
             done = any(canvas.distort_whole(applied) for applied in _kinds_in_turn(slot))
             return "" if done else f"{_names(slot)} cannot be seen"
-        labels = photo.path.with_name(photo.path.stem + ".labels.png")
-        labelled = LabelledPhoto(photo.path, photo.source, labels if labels.is_file() else None)
-        found = self.finder.find(labelled, canvas.reference, rng, len(plan.slots))
+        found = self.finder.find(photo.labelled(), canvas.reference, rng, len(plan.slots))
         if len(found) < len(plan.slots):
             return f"no room for {len(plan.slots)} regions"
         for slot, feather in zip(plan.slots, plan.feathers, strict=True):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,9 +28,11 @@ from trainer.build.write import Progress, Rewriter, RowWriter, label_regions
 from trainer.datasets.card import data_card
 from trainer.datasets.schema import SCHEMA
 from trainer.datasets.store import CHECKSUMS, CONFIG, full_disk, write_data
-from trainer.labeller import Labeller
 from trainer.regions import RegionFinder
 from trainer.splits import assign_splits, look_alikes
+
+if TYPE_CHECKING:
+    from trainer.labeller import Labeller
 
 __all__ = ["Built", "build_data"]
 
@@ -69,7 +71,7 @@ def build_data(
     finder: RegionFinder,
     finder_name: str,
     workers: int,
-    labeller: Labeller | None = None,
+    labeller: "Labeller | None" = None,
     labeller_name: str = "",
     rewriter: Rewriter | None = None,
     force: bool = False,
@@ -100,7 +102,7 @@ def build_data(
         "libraries": {name: version(name) for name in LIBRARIES} | {"spider": __version__},
     }
     print_of = hashlib.sha256(
-        json.dumps([facts, [[g.name, g.size] for g in given]], sort_keys=True).encode()
+        json.dumps([facts, [[g.name, g.size, *g.beside] for g in given]], sort_keys=True).encode()
     ).hexdigest()
     finished = _finished(out, print_of, force=force)
     if finished is not None:
@@ -108,7 +110,7 @@ def build_data(
     out.mkdir(parents=True, exist_ok=True)
     with full_disk(out), Staging(out, print_of, fresh=force) as staging:
         for number, note in _missing(
-            staging, "survey", len(given), _survey, given, workers, progress
+            staging, "survey", len(given), _survey, (given, finder), workers, progress
         ):
             staging.put("survey", number, note)
         survey = dict(staging.notes("survey"))
@@ -233,8 +235,9 @@ def _ours(name: str, known: set[str]) -> bool:
     return name in known or name == "rejects.jsonl" or name.startswith(".")
 
 
-def _survey(shared: list[Given], number: int) -> dict[str, Any]:
-    return survey_photo(shared[number])
+def _survey(shared: tuple[list[Given], RegionFinder], number: int) -> dict[str, Any]:
+    given, finder = shared
+    return survey_photo(given[number], finder)
 
 
 def _make_one(shop: Workshop, plan: PhotoPlan) -> tuple[dict[str, Any], bytes]:

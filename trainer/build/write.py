@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from trainer.build.staging import Staging
 from trainer.build.tally import Tally
 from trainer.datasets.rowbytes import pack_row, unpack_row
 from trainer.datasets.schema import Item, decode_png, from_row, row_id, to_row
-from trainer.labeller import Labeller
-from trainer.rewrite import Reject
+
+if TYPE_CHECKING:
+    from trainer.labeller import Labeller
+    from trainer.rewrite import Reject
 
 __all__ = ["Progress", "Rewriter", "RowWriter", "label_regions"]
 
@@ -28,13 +30,13 @@ class Rewriter(Protocol):
 
     name: str
 
-    def rewrite(self, item: Item) -> tuple[Item, list[Reject]]:
+    def rewrite(self, item: Item) -> tuple[Item, "list[Reject]"]:
         """The item with what could be rewritten, and what was rejected."""
 
 
 def label_regions(
     staging: Staging,
-    labeller: Labeller,
+    labeller: "Labeller",
     config: BuildConfig,
     indices: Sequence[int],
     progress: Progress,
@@ -52,7 +54,7 @@ def label_regions(
         progress("labels", count, len(indices))
 
 
-def _labelled(item: Item, staging: Staging, labeller: Labeller) -> Item:
+def _labelled(item: Item, staging: Staging, labeller: "Labeller") -> Item:
     """The item with labels from its untouched photo."""
     if not item.sample.regions:
         return item

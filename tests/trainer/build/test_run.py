@@ -67,7 +67,7 @@ def test_what_it_holds(given: Path, tmp_path: Path, settings: Settings) -> None:
             again = render(reference, sample.regions, sample.whole, item.seed)
             assert np.array_equal(again, sample.pixels)
             assert (item.scene == "clean") == np.array_equal(reference, sample.pixels)
-            for key in (item.source, item.group, item.source.split("/")[0]):
+            for key in (item.source, item.group):
                 seen.setdefault(key, set()).add(split)
             assert item.rows
             for qa in item.rows:
@@ -80,6 +80,20 @@ def test_what_it_holds(given: Path, tmp_path: Path, settings: Settings) -> None:
     assert all(len(splits) == 1 for splits in seen.values())
     assert (scenes.count("clean"), len(scenes)) == (6, 30)
     assert not (tmp_path / "set" / STAGING).exists()
+
+
+def test_sources_stay_whole_where_shares_allow(
+    given: Path, tmp_path: Path, settings: Settings
+) -> None:
+    config = settings(size=9, splits={"train": 2.0, "test": 1.0})
+    build(given, tmp_path / "set", config)
+    data = open_data(tmp_path / "set")
+    assert data.config["sources_whole"]
+    folders = {
+        split: {item.source.split("/")[0] for item in data.items(split)} for split in data.splits
+    }
+    assert set(folders) == {"train", "test"}
+    assert not folders["train"] & folders["test"]
 
 
 def test_the_number_of_workers_does_not_matter(
@@ -177,7 +191,8 @@ def test_photos_that_cannot_serve_are_left_out_and_named(
     assert reasons["small.png"]["code"] == "too_small"
     assert "63" in reasons["small.png"]["reason"]
     assert "broken.jpg" in reasons["broken.jpg"]["reason"]
-    with pytest.raises(UsageError, match="no photos in"):
+    assert str(tmp_path) not in "".join(lines)
+    with pytest.raises(UsageError, match="nothing does not exist"):
         build(tmp_path / "nothing", tmp_path / "other", settings())
 
 

@@ -2,10 +2,11 @@
 
 import typer
 
-from trainer.commands.data import build, convert, preview, verify
+from trainer.commands.data.build import build
+from trainer.commands.data.convert import convert
+from trainer.commands.data.preview import preview
+from trainer.commands.data.verify import verify
 
 app = typer.Typer(no_args_is_help=True, help="Build and check data sets.")
-app.command("build")(build.build)
-app.command("verify")(verify.verify)
-app.command("preview")(preview.preview)
-app.command("convert")(convert.convert)
+for _command in (build, verify, preview, convert):
+    app.command()(_command)

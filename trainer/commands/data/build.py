@@ -71,7 +71,7 @@ def build(
         seed=seed,
         side=side,
         edges=edges,
-        region_source=regions or ("segmenter" if segmenter else "given" if masks else None),
+        region_source=regions,
     )
     finder, name = choose_finder(wanted.region_source, segmenter=segmenter, masks=masks)
     names: dict[str, Any] = {}
