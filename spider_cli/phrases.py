@@ -11,6 +11,7 @@ __all__ = [
     "EFFECT",
     "EVENT",
     "NOT_SEEN",
+    "OTHER_NAMES",
     "REST",
     "SENTENCE",
     "SEVERITY_AFTER",
@@ -104,6 +105,9 @@ _OTHER_PATTERNS: tuple[tuple[str, str], ...] = (
     ("ringing", r"ringing(?: artifacts?)?"),
 )  # fmt: skip
 
+OTHER_NAMES: tuple[str, ...] = tuple(name for name, _ in _OTHER_PATTERNS)
+"""Plain names of faults of no family."""
+
 _SEVERITY_PATTERNS: tuple[tuple[str, str], ...] = (
     ("mild", r"not (?:too|very|so) (?:severe|strong|heavy)|mild(?:ly)?|slight(?:ly)?|light(?:ly)?|"
              r"minor|subtle|subtly|faint(?:ly)?|weak(?:ly)?|small|an? (?:bit|little|touch|hint)"
@@ -141,9 +145,12 @@ SENTENCE = re.compile(r"[;!?\n]|\.(?!\d)")
 _SEVERITY_WORD = rf"(?:{_any(_SEVERITY_PATTERNS)})\b"
 EFFECT = re.compile(
     r"\s*,?\s*\b(?:which|so that|making|causing|leading to|giving|that (?:makes?|causes?|gives?))\b"
-    rf".*?(?=(?:,|\band\b|\bplus\b)\s*(?:and |also |an? |some )*{_SEVERITY_WORD}|$)"
+    r".*?(?=(?:,|\band\b|\bplus\b|\bas well as\b|\bfollowed by\b|\balong with\b)"
+    rf"\s*(?:and |also |then |an? |some )*{_SEVERITY_WORD}"
+    r"|,\s*(?:is|are|has|have|shows?|looks?|appears?|suffers?|exhibits?|displays?)\b|$)"
 )
-"""A clause about what a distortion does, up to the next item of the list or the sentence's end."""
+"""A clause about what a distortion does (or a thing is), up to the next item of the list, the
+sentence's own verb or its end."""
 
 NOT_SEEN = re.compile(
     r"[- ]free\b|\s*[(:=]\s*(?:none|no|absent)\b|"

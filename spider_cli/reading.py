@@ -13,7 +13,8 @@ Works on free English, clause by clause, from left to right. Kept rules:
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from spider_cli.phrases import (
     ALL_WELL,
@@ -33,11 +34,36 @@ from spider_cli.phrases import (
 from spider_cli.results import Distortion
 from spider_cli.vocabulary import SEVERITIES
 
-__all__ = ["merge_distortions", "parse_distortions", "says_nothing", "says_whole"]
+__all__ = [
+    "DEFAULT_SEVERITY",
+    "Mention",
+    "mentions",
+    "merge_distortions",
+    "parse_distortions",
+    "plain",
+    "says_nothing",
+    "says_whole",
+]
 
 DEFAULT_SEVERITY = "moderate"
+"""Of a distortion named without any such word."""
 _REACH = 32
 """Characters a severity word may stand before what it qualifies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A place in a sentence that names a fault."""
+
+    start: int
+    end: int
+    """Characters, end-exclusive, a severity word after it among them."""
+    family: str
+    """"" for a fault of no family."""
+    other: str
+    """Its plain name; "" for distortions of a family."""
+    severity: str | None
+    """None where the sentence does not say."""
 
 
 def merge_distortions(distortions: Iterable[Distortion]) -> tuple[Distortion, ...]:
@@ -54,8 +80,13 @@ def parse_distortions(answer: str) -> tuple[tuple[Distortion, ...], tuple[str, .
     """Return the distortions an answer names, and the plain names of faults of no family."""
     families: dict[str, str | None] = {}
     others: dict[str, None] = {}
-    for sentence in SENTENCE.split(_plain(answer)):
-        _read(EFFECT.sub(" , ", sentence), families, others)
+    for sentence in SENTENCE.split(plain(answer)):
+        for mention in mentions(EFFECT.sub(" , ", sentence)):
+            if mention.other:
+                others.setdefault(mention.other)
+            else:
+                before = families.get(mention.family)
+                families[mention.family] = _stronger(before, mention.severity)
     distortions = tuple(
         Distortion(family, severity or DEFAULT_SEVERITY) for family, severity in families.items()
     )
@@ -64,7 +95,7 @@ def parse_distortions(answer: str) -> tuple[tuple[Distortion, ...], tuple[str, .
 
 def says_whole(answer: str) -> bool:
     """True when the answer puts its distortions on all of the photo."""
-    return bool(WHOLE.search(_plain(answer))) and not says_nothing(answer)
+    return bool(WHOLE.search(plain(answer))) and not says_nothing(answer)
 
 
 def says_nothing(answer: str) -> bool:
@@ -73,7 +104,7 @@ def says_nothing(answer: str) -> bool:
     if distortions or others:
         return False
     # "The rest of the image is clean" says nothing about the region the sentence before meant.
-    sentences = (s for s in SENTENCE.split(_plain(answer)) if not REST.search(s))
+    sentences = (s for s in SENTENCE.split(plain(answer)) if not REST.search(s))
     return any(_denies(sentence) for sentence in sentences)
 
 
@@ -82,14 +113,15 @@ def _denies(sentence: str) -> bool:
     return bool(ALL_WELL.search(sentence) or (denial and DENIED.search(sentence, denial.end())))
 
 
-def _plain(answer: str) -> str:
+def plain(answer: str) -> str:
+    """Return the answer as the readers see it: lower case, one kind of apostrophe, no markdown."""
     text = answer.lower().replace("\u2019", "'").replace("n't", " not").replace("cannot", "can not")
     text = re.sub(r"[*_`\"]", " ", text)  # markdown of large models
     return re.sub(r"[ \t]+", " ", text)
 
 
-def _read(sentence: str, families: dict[str, str | None], others: dict[str, None]) -> None:
-    """Add what one sentence names to `families` (severity None: not said) and `others`."""
+def mentions(sentence: str) -> Iterator[Mention]:
+    """What one sentence, made `plain` and without its clauses about effects, says is there."""
     negated = fresh = False  # fresh: nothing negated yet since the cue
     severity: tuple[str, int] | None = None  # the word, and where it ended
     previous: tuple[str | None, int] | None = None  # severity and end of the item before
@@ -129,11 +161,12 @@ def _read(sentence: str, families: dict[str, str | None], others: dict[str, None
             if said is None and previous and _joined(sentence[previous[1] : start]):
                 said = previous[0]
             previous, severity = (said, max(end, skip_to)), None
+            family = other = ""
             if kind == "other":
-                others.setdefault(other_of_phrase(event.group()))
+                other = other_of_phrase(event.group())
             else:
                 family = family_of_phrase(event.group())
-                families[family] = _stronger(families.get(family), said)
+            yield Mention(start, max(end, skip_to), family, other, said)
 
 
 def _new_item(before: str) -> bool:

@@ -1,12 +1,25 @@
 """Questions and answers of task 3: which region, by total, by one distortion, by order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from spider_cli.vocabulary import FAMILIES, NOUNS
+from trainer import shapes
 from trainer.annotate import ORDERS
-from trainer.rows import QA, USUAL, Task, Text, listed, named, truth_of
+from trainer.rows import (
+    QA,
+    USUAL,
+    Task,
+    Text,
+    agreeing,
+    capital,
+    in_order,
+    listed,
+    named,
+    others_of,
+    truth_of,
+)
 from trainer.templates import draw, pick
 from trainer.truth import Applied, Sample
 
@@ -28,7 +41,13 @@ def grounding_rows(sample: Sample, rng: np.random.Generator) -> list[QA]:
 
 
 def _grounded(
-    task: Task, question: str, pattern: str, sample: Sample, index: int, shown: Sequence[Applied]
+    task: Task,
+    subtask: str,
+    question: str,
+    pattern: str,
+    sample: Sample,
+    index: int,
+    shown: Sequence[Applied],
 ) -> QA:
     region = sample.regions[index]
     text = Text(sample).write(pattern, region)
@@ -41,15 +60,26 @@ def _grounded(
         region.box,
         region.point,
         tuple(text.spans),
+        subtask=subtask,
+        other=others_of(shown),
     )
 
 
-def _everywhere(task: Task, question: str, words: str, shown: Sequence[Applied]) -> QA:
-    return QA(task, question, f"The whole image shows {words}.", truth_of(shown))
+def _everywhere(
+    task: Task,
+    subtask: str,
+    question: str,
+    words: str,
+    shown: Sequence[Applied],
+    rng: np.random.Generator,
+) -> QA:
+    answer = _filled(pick(shapes.WHOLE, rng, USUAL), words, shown)
+    return QA(task, question, answer, truth_of(shown), subtask=subtask, other=others_of(shown))
 
 
-def _nowhere(task: Task, question: str, what: str) -> QA:
-    return QA(task, question, f"No region shows {what}.", ())
+def _nowhere(task: Task, subtask: str, question: str, what: str, rng: np.random.Generator) -> QA:
+    answer = pick(shapes.ABSENT, rng, USUAL).replace("{what}", what)
+    return QA(task, question, answer, (), subtask=subtask)
 
 
 def _extreme(values: Sequence[float], sign: int) -> int | None:
@@ -63,127 +93,154 @@ def _extreme(values: Sequence[float], sign: int) -> int | None:
 def _most_and_least(sample: Sample, rng: np.random.Generator) -> list[QA]:
     """HyD-G: the region with the most or the least total degradation."""
     rows: list[QA] = []
-    for pool, sign, words in (("most", 1, "most severe"), ("least", -1, "least severe")):
-        question = draw(pool, rng)
+    for name, sign, patterns in (("most", 1, shapes.MOST), ("least", -1, shapes.LEAST)):
+        question = draw(name, rng)
         if sample.clean:
-            rows.append(_nowhere("ground_hyd", question, "visible distortion"))
+            rows.append(_nowhere("ground_hyd", name, question, "visible distortion", rng))
         elif sample.whole:
-            rows.append(_everywhere("ground_hyd", question, listed(sample.whole), sample.whole))
+            words = listed(sample.whole)
+            rows.append(_everywhere("ground_hyd", name, question, words, sample.whole, rng))
         else:
             index = _extreme([region.total for region in sample.regions], sign)
             if index is None or (len(sample.regions) == 1 and sign < 0 and rng.random() < 0.5):
                 continue
             shown = sample.regions[index].distortions
-            shapes = (
-                f"The region on {{place}} shows the {words} degradation: {listed(shown)}.",
-                f"The {words} degradation is on {{place}}: {listed(shown)}.",
-            )
-            pattern = pick(shapes, rng, USUAL)
-            rows.append(_grounded("ground_hyd", question, pattern, sample, index, shown))
+            pattern = _filled(pick(patterns, rng, USUAL), listed(shown), shown)
+            rows.append(_grounded("ground_hyd", name, question, pattern, sample, index, shown))
     return rows
+
+
+def _filled(pattern: str, words: str, shown: Sequence[Applied]) -> str:
+    pattern = agreeing(pattern, shown)
+    return pattern.replace("{list}", words).replace("{List}", capital(words))
 
 
 def _one_family(sample: Sample, rng: np.random.Generator) -> list[QA]:
     """SiD-G: the region with the most or the least of one family."""
-    level: dict[str, dict[int, Applied]] = {}
+    strongest: dict[str, dict[int, Applied]] = {}
     for index, region in enumerate(sample.regions):
         for applied in region.distortions:
-            level.setdefault(applied.family, {})[index] = applied
+            holders = strongest.setdefault(applied.family, {})
+            if index not in holders or applied.level > holders[index].level:
+                holders[index] = applied
+    strongest.pop("", None)  # a fault of no family is not asked for
     rows: list[QA] = []
     for applied in sample.whole:
-        question = draw(_extreme_pool(rng), rng, noun=NOUNS[applied.family])
-        rows.append(_everywhere("ground_sid", question, named(applied), (applied,)))
-    for family, holders in level.items():
+        if not applied.family:
+            continue
+        name = _extreme_name(rng)
+        question = draw(f"{name}_family", rng, noun=NOUNS[applied.family])
+        rows.append(_everywhere("ground_sid", name, question, named(applied), (applied,), rng))
+    for family, holders in strongest.items():
         indices = list(holders)
-        for sign, pool in ((1, "most_family"), (-1, "least_family")):
+        for sign, name in ((1, "most"), (-1, "least")):
             place = _extreme([holders[i].level for i in indices], sign)
             # With one holder both questions mean it; the second is worth asking now and then.
             if place is None or (len(indices) == 1 and sign < 0 and rng.random() < 0.7):
                 continue
             target = indices[place]
-            words = named(holders[target])
-            shapes = (
-                f"The region on {{place}} shows {words}.",
-                f"On {{place}} there is {words}.",
-            )
-            question = draw(pool, rng, noun=NOUNS[family])
-            rows.append(
-                _grounded(
-                    "ground_sid",
-                    question,
-                    pick(shapes, rng, USUAL),
-                    sample,
-                    target,
-                    (holders[target],),
-                )
-            )
+            shown = (holders[target],)
+            pattern = _filled(pick(shapes.FAMILY, rng, USUAL), listed(shown), shown)
+            question = draw(f"{name}_family", rng, noun=NOUNS[family])
+            rows.append(_grounded("ground_sid", name, question, pattern, sample, target, shown))
     if rng.random() < _ABSENT_FAMILY or sample.clean:
-        present = {*level, *(applied.family for applied in sample.whole)}
+        present = {*strongest, *(applied.family for applied in sample.whole)}
         absent = [family for family in FAMILIES if family not in present]
-        noun = NOUNS[absent[int(rng.integers(len(absent)))]]
-        rows.append(_nowhere("ground_sid", draw(_extreme_pool(rng), rng, noun=noun), noun))
+        if absent:
+            noun = NOUNS[absent[int(rng.integers(len(absent)))]]
+            name = _extreme_name(rng)
+            question = draw(f"{name}_family", rng, noun=noun)
+            rows.append(_nowhere("ground_sid", name, question, noun, rng))
     return rows
 
 
-def _extreme_pool(rng: np.random.Generator) -> str:
-    return "most_family" if rng.random() < 0.7 else "least_family"
+def _extreme_name(rng: np.random.Generator) -> str:
+    return "most" if rng.random() < 0.7 else "least"
+
+
+class _Plan:
+    """The families of a region or of the whole photo, in their order where that is known.
+
+    Args:
+        distortions: what was done.
+        ordered: in this order.
+    """
+
+    def __init__(self, distortions: Sequence[Applied], *, ordered: bool) -> None:
+        self.distortions = tuple(distortions)
+        self.families = tuple(applied.family for applied in distortions)
+        self.ordered = ordered or len(self.families) < 2
+        self.askable = in_order(distortions, ordered=ordered)
+
+    def key(self, subtask: str) -> tuple[str, ...]:
+        """What a question of the sub-task names."""
+        return {"both": self.families, "first": self.families[:1], "last": self.families[-1:]}[
+            subtask
+        ]
+
+    def may_be(self, subtask: str, key: tuple[str, ...]) -> bool:
+        """The question may mean this one: where the order is unknown, any order will do."""
+        if self.ordered:
+            return self.key(subtask) == key
+        return set(key) <= set(self.families)
 
 
 def _orders(sample: Sample, rng: np.random.Generator) -> list[QA]:
     """DAO-G: the region whose distortions came in a named order."""
-    plans = [tuple(a.family for a in region.distortions) for region in sample.regions]
+    plans = [_Plan(region.distortions, ordered=region.ordered) for region in sample.regions]
+    known = all(applied.kind for applied in sample.whole)
+    whole = _Plan(sample.whole, ordered=known)
     rows: list[QA] = []
-    tests: dict[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
-        "order": lambda plan: plan,
-        "first": lambda plan: plan[:1],
-        "last": lambda plan: plan[-1:],
-    }
-    for pool, asked in tests.items():
-        if len(sample.whole) == 2:
-            key = asked(tuple(a.family for a in sample.whole))
+    for subtask in ("both", "first", "last"):
+        if whole.askable:
+            key = whole.key(subtask)
             words = listed(sample.whole, ", then ")
-            rows.append(
-                _everywhere("ground_dao", _order_question(pool, key, rng), words, sample.whole)
-            )
+            question = _order_question(subtask, key, rng)
+            rows.append(_everywhere("ground_dao", subtask, question, words, sample.whole, rng))
         for index, plan in enumerate(plans):
-            key = asked(plan)
-            if len(plan) < 2 or sum(asked(other) == key for other in plans) > 1:
+            key = plan.key(subtask)
+            if not plan.askable or sum(other.may_be(subtask, key) for other in plans) > 1:
                 continue
-            shown = sample.regions[index].distortions
-            words = listed(shown, ", then ")
-            shapes = (
-                f"The region on {{place}} shows {words}.",
-                f"On {{place}} there is {words}.",
+            first, second = (named(applied) for applied in plan.distortions)
+            pattern = pick(shapes.ORDER, rng, USUAL)
+            pattern = pattern.replace("{first}", first).replace("{second}", second)
+            question = _order_question(subtask, key, rng)
+            rows.append(
+                _grounded("ground_dao", subtask, question, pattern, sample, index, plan.distortions)
             )
-            question = _order_question(pool, key, rng)
-            pattern = pick(shapes, rng, USUAL)
-            rows.append(_grounded("ground_dao", question, pattern, sample, index, shown))
     if rng.random() < _ABSENT_ORDER or sample.clean:
-        rows.append(_absent_order(sample, plans, rng))
+        rows += _absent_order([*plans, whole], rng)
     return rows
 
 
-def _absent_order(sample: Sample, plans: Sequence[tuple[str, ...]], rng: np.random.Generator) -> QA:
+def _absent_order(plans: Sequence[_Plan], rng: np.random.Generator) -> list[QA]:
     """An order no region has; half of the time the reverse of one that is there."""
-    present = [*plans, tuple(applied.family for applied in sample.whole)]
+
+    def free(pair: tuple[str, ...]) -> bool:
+        return not any(plan.may_be("both", pair) for plan in plans)
+
     pairs = [(one, two) for one, after in ORDERS.items() for two in after]
-    twisted = [plan[::-1] for plan in present if len(plan) == 2 and plan[::-1] in pairs]
-    wanted = twisted if twisted and rng.random() < 0.5 else pairs
-    absent = [pair for pair in wanted if pair not in present]
-    options = absent or [pair for pair in pairs if pair not in present]
+    twisted = [p.families[::-1] for p in plans if p.families[::-1] in pairs]
+    options = [pair for pair in twisted if free(pair)] if rng.random() < 0.5 else []
+    options = options or [pair for pair in pairs if free(pair)]
+    if not options:
+        return []
     one, two = options[int(rng.integers(len(options)))]
-    named = {family for plan in present for family in plan}
-    pool = ("order", "first", "last")[int(rng.integers(3))]
-    if pool == "first" and one not in named:
-        return _nowhere("ground_dao", _order_question(pool, (one,), rng), NOUNS[one])
-    if pool == "last" and two not in named:
-        return _nowhere("ground_dao", _order_question(pool, (two,), rng), NOUNS[two])
-    what = f"{NOUNS[one]}, then {NOUNS[two]}"
-    return _nowhere("ground_dao", _order_question("order", (one, two), rng), what)
+    there = {family for plan in plans for family in plan.families}
+    subtask = ("both", "first", "last")[int(rng.integers(3))]
+    if subtask == "first" and one not in there:
+        key: tuple[str, ...] = (one,)
+    elif subtask == "last" and two not in there:
+        key = (two,)
+    else:
+        subtask, key = "both", (one, two)
+    what = ", then ".join(NOUNS[family] for family in key)
+    question = _order_question(subtask, key, rng)
+    return [_nowhere("ground_dao", subtask, question, what, rng)]
 
 
-def _order_question(pool: str, families: tuple[str, ...], rng: np.random.Generator) -> str:
+def _order_question(subtask: str, families: tuple[str, ...], rng: np.random.Generator) -> str:
     nouns = [NOUNS[family] for family in families]
-    if pool == "order":
+    if subtask == "both":
         return draw("order", rng, first=nouns[0], second=nouns[1])
-    return draw(pool, rng, noun=nouns[0])
+    return draw(subtask, rng, noun=nouns[0])

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from spider_cli.questions import merge_distortions
 from spider_cli.results import Box, Distortion
-from spider_cli.vocabulary import NOUNS
+from trainer.annotate import ORDERS
+from trainer.effects import is_plural
 from trainer.regions import position_words
-from trainer.templates import EFFECTS, pick
 from trainer.truth import Applied, Region, Sample
 
 __all__ = [
@@ -20,9 +18,12 @@ __all__ = [
     "Span",
     "Task",
     "Text",
+    "agreeing",
+    "capital",
+    "in_order",
     "listed",
-    "long_list",
     "named",
+    "others_of",
     "truth_of",
 ]
 
@@ -118,34 +119,67 @@ class Text:
         self.text += f" {word}"
         self.spans.append(Span(start, len(self.text), axis, value))
 
-    def write(self, pattern: str, region: Region | None = None) -> "Text":
-        """Add a sentence; `{place}` in it becomes the region's place."""
+    def write(self, pattern: str, region: Region | None = None, joint: str = " ") -> "Text":
+        """Add a sentence; `{place}` in it becomes the region's place.
+
+        Args:
+            pattern: the sentence.
+            region: whose place is meant.
+            joint: what comes before it, where something stands already.
+        """
         before, *after = pattern.split("{place}")
-        if self.text:
-            before = " " + before
-        self.text += before
+        self.text += joint + before if self.text else before
         if after and region is not None:
             self.place(region)
             self.text += after[0]
         return self
 
 
+_COUNTED = ("colour cast", "watermark", "light leak")
+
+
 def named(applied: Applied) -> str:
-    """Return "severe noise"."""
-    return f"{applied.severity} {NOUNS[applied.family]}"
+    """Return "severe noise", "moderate lens flare", "a mild colour cast"."""
+    article = "a " if applied.other in _COUNTED else ""
+    return f"{article}{applied.severity} {applied.noun}"
 
 
 def listed(distortions: Sequence[Applied], joint: str = " and ") -> str:
     """Return "severe noise and mild blur", in the order applied."""
-    return joint.join(named(applied) for applied in distortions)
+    *first, last = [named(applied) for applied in distortions]
+    return ", ".join(first) + joint + last if first else last
 
 
-def long_list(distortions: Sequence[Applied], rng: np.random.Generator) -> str:
-    """Return "severe noise, which adds grain to flat areas, and mild blur, which ..."."""
-    items = [f"{named(a)}, which {pick(EFFECTS[a.family], rng, 0.6)}" for a in distortions]
-    return ", and ".join(items)
+def agreeing(pattern: str, distortions: Sequence[Applied]) -> str:
+    """Fill `{s}` ("affect{s}", of all) and `{is}` ("there {is}", of the first that follows)."""
+    many = len(distortions) > 1 or is_plural(distortions[0])
+    be = "are" if is_plural(distortions[0]) else "is"
+    return pattern.replace("{s}", "" if many else "s").replace("{is}", be)
+
+
+def capital(text: str) -> str:
+    """The text with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def in_order(distortions: Sequence[Applied], *, ordered: bool) -> bool:
+    """These are two whose order can be told and asked about.
+
+    Args:
+        distortions: what was done, in the order it is recorded.
+        ordered: that order is known to be the one they were applied in.
+    """
+    if not ordered or len(distortions) != 2:
+        return False
+    first, second = distortions
+    return bool(second.family) and second.family in ORDERS.get(first.family, ())
 
 
 def truth_of(distortions: Sequence[Applied]) -> tuple[Distortion, ...]:
     """What an answer that names these must read back as: one entry a family, the strongest."""
-    return merge_distortions(applied.distortion for applied in distortions)
+    return merge_distortions(applied.distortion for applied in distortions if applied.family)
+
+
+def others_of(distortions: Sequence[Applied]) -> tuple[str, ...]:
+    """Plain names of the faults of no family among these, each once."""
+    return tuple(dict.fromkeys(applied.other for applied in distortions if applied.other))

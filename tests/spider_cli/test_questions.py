@@ -93,6 +93,10 @@ def test_readers_take_any_text(text: str) -> None:
         # effects are not distortions
         ("severe noise, which blurs mild detail, and mild blur", "severe noise, mild blur"),
         ("mild compression, making it look pixelated", "mild compression"),
+        ("mild blur, which softens edges, then severe noise", "mild blur, severe noise"),
+        ("mild blur, which softens edges, as well as severe noise", "mild blur, severe noise"),
+        ("mild blur, which softens edges, followed by severe noise", "mild blur, severe noise"),
+        ("The region, which contains the sky, shows severe noise.", "severe noise"),
         ("", ""),
     ],
 )

@@ -1,0 +1,183 @@
+"""Questions of task 3: which region has the most, the least, or a named order of distortions."""
+
+from spider_cli import questions
+
+__all__ = ["FIRST", "LAST", "LEAST", "LEAST_FAMILY", "MOST", "MOST_FAMILY", "ORDER"]
+
+MOST: tuple[str, ...] = (
+    questions.ground_question(extreme="most"),
+    "Which region has the most severe degradation?",
+    "Where is the image degraded the most?",
+    "Find the region of the worst quality.",
+    "Which part of the photo is distorted the most?",
+    "Locate the most degraded region.",
+    "Where does the quality suffer the most?",
+    "Where in this photo is the damage greatest?",
+    "Point to the area with the strongest overall distortion.",
+    "Which area looks worst?",
+    "Show me where the picture is at its worst.",
+    "Where are the distortions heaviest?",
+    "Which region lost the most quality?",
+    "Find the place where the image is most damaged.",
+    "Name the part of the photo with the lowest quality.",
+    "Taking all distortions together, which region is hit hardest?",
+    "Which region would need the most repair?",
+    "Where would a viewer be disturbed the most?",
+    "Identify the region that suffers the most.",
+    "Mark the most heavily distorted area of this picture.",
+    "Which region stands out as the worst?",
+    "In which part of the image is the total degradation largest?",
+    "Tell me where the quality of this photo is poorest.",
+    "Of all parts of the image, which one is degraded the worst?",
+    "What area of the picture has been distorted most severely?",
+    "Where is the photo furthest from clean?",
+)
+"""HyD-G, the most."""
+
+LEAST: tuple[str, ...] = (
+    questions.ground_question(extreme="least"),
+    "Which of the distorted regions has the mildest degradation?",
+    "Where is the image degraded, but the least?",
+    "Find the distorted region of the best quality.",
+    "Which distorted part of the photo suffers the least?",
+    "Locate the least degraded of the distorted regions.",
+    "Of the damaged areas, which one is damaged the least?",
+    "Among the distorted regions, which looks best?",
+    "Where is the mildest damage in this photo?",
+    "Point to the distorted area with the weakest overall distortion.",
+    "Which of the degraded parts lost the least quality?",
+    "Show me the distorted region that came off best.",
+    "Find the place where distortion is present but weakest.",
+    "Name the distorted part of the photo with the highest quality.",
+    "Taking all distortions together, which affected region is hit the least?",
+    "Which affected area would disturb a viewer the least?",
+    "Identify the distorted region that suffers the least.",
+    "Mark the most lightly distorted area of this picture.",
+    "Which of the regions with distortions is closest to clean?",
+    "In which of the distorted parts is the total degradation smallest?",
+    "Tell me which degraded region has kept the most quality.",
+    "Of all distorted parts of the image, which one is degraded the least?",
+    "What distorted area of the picture has been affected most mildly?",
+    "Leave out the clean parts: where is the degradation least?",
+    "Which distorted region would need the least repair?",
+    "Of the regions that are not clean, which is the least degraded?",
+)
+"""HyD-G, the least: clean parts are not meant."""
+
+MOST_FAMILY: tuple[str, ...] = (
+    questions.ground_question(extreme="most", family="blur").replace("blur", "{noun}"),
+    "Where is the {noun} the strongest?",
+    "Find the region with the most severe {noun}.",
+    "Which part of the image suffers the most from {noun}?",
+    "Locate the strongest {noun}.",
+    "Which region is affected the most by {noun}?",
+    "Where in this photo is {noun} at its worst?",
+    "Point to the area that is hit hardest by {noun}.",
+    "Looking at {noun} alone, which region is the worst?",
+    "Show me where the {noun} is heaviest.",
+    "Which area has the highest degree of {noun}?",
+    "Considering only {noun}, where is the image degraded the most?",
+    "Identify the region in which {noun} is most intense.",
+    "Where does {noun} do the most damage?",
+    "In which part of the picture is there the most {noun}?",
+    "Mark the region where {noun} is most pronounced.",
+    "Tell me where {noun} reaches its maximum.",
+    "Name the region that {noun} has harmed the most.",
+)
+"""SiD-G, the most."""
+
+LEAST_FAMILY: tuple[str, ...] = (
+    questions.ground_question(extreme="least", family="blur").replace("blur", "{noun}"),
+    "Where is the {noun} present, but the weakest?",
+    "Find the region with the mildest {noun}.",
+    "Which of the parts with {noun} suffers the least from it?",
+    "Locate the weakest {noun}.",
+    "Which region with {noun} is affected the least by it?",
+    "Where in this photo is {noun} present at its mildest?",
+    "Point to the area that has {noun}, but the least of it.",
+    "Looking at {noun} alone, which affected region comes off best?",
+    "Among the areas with {noun}, where is it slightest?",
+    "Which area has the lowest degree of {noun} without being free of it?",
+    "Considering only regions with {noun}, which one is degraded the least by it?",
+    "Identify the region in which {noun} is visible but least intense.",
+    "Where does {noun} occur with the least damage?",
+    "Of all places with {noun}, which has the smallest amount?",
+    "Mark the region where {noun} is there but least pronounced.",
+    "Tell me where {noun} is faintest, clean parts aside.",
+    "Name the region that {noun} has harmed, but the least.",
+)
+"""SiD-G, the least: regions without it are not meant."""
+
+ORDER: tuple[str, ...] = (
+    questions.ground_question(order=("blur", "noise"))
+    .replace("blur", "{first}")
+    .replace("noise", "{second}"),
+    "Which region shows {first} and then {second}?",
+    "Find the region where {second} was added after {first}.",
+    "Where did {first} come before {second}?",
+    "Locate the region degraded by {first}, then by {second}.",
+    "In which region was {first} followed by {second}?",
+    "Where was {first} applied first and {second} on top of it?",
+    "Point to the area that received {first} and afterwards {second}.",
+    "Which part of the image has {second} covering {first}?",
+    "Show me the region whose distortions are {first}, then {second}, in that order.",
+    "Where does {second} lie on earlier {first}?",
+    "Identify the region that went through {first} before {second}.",
+    "Which area started with {first} and ended with {second}?",
+    "In what part of the photo did {second} follow {first}?",
+    "Mark the region where {first} is the earlier distortion and {second} the later one.",
+    "Name the region to which {first} and, after that, {second} happened.",
+    "Tell me where {first} came first and {second} came second.",
+    "Which region got {second} only after {first}?",
+    "Where were {first} and {second} added one after the other, in this order?",
+    "Of all regions, which has the sequence {first}, {second}?",
+)
+"""DAO-G, both distortions in their order."""
+
+FIRST: tuple[str, ...] = (
+    questions.ground_question(first="blur").replace("blur", "{noun}"),
+    "Which region was distorted by {noun} first?",
+    "Find the region whose first distortion is {noun}.",
+    "Where was {noun} added first?",
+    "Locate the region whose degradation starts with {noun}.",
+    "Which region has {noun} as its first distortion?",
+    "Point to the area where {noun} came before anything else.",
+    "In which part of the image is {noun} the earliest distortion?",
+    "Show me the region that began with {noun}.",
+    "Where does the chain of distortions begin with {noun}?",
+    "Identify the region to which {noun} happened first.",
+    "Which area has {noun} underneath a later distortion?",
+    "What part of the photo got {noun} as the first of its distortions?",
+    "Mark the region in which {noun} opens the sequence of distortions.",
+    "Name the region where {noun} was the first step of degradation.",
+    "Tell me where {noun} was applied at the start.",
+    "Which region starts with {noun}?",
+    "Of all regions, which one was hit by {noun} first?",
+    "Where is {noun} the distortion that was there first?",
+    "Find the place where {noun} precedes the other distortion.",
+)
+"""DAO-G, what came first."""
+
+LAST: tuple[str, ...] = (
+    questions.ground_question(last="blur").replace("blur", "{noun}"),
+    "Which region was distorted by {noun} last?",
+    "Find the region whose last distortion is {noun}.",
+    "Where was {noun} added last?",
+    "Locate the region whose degradation ends with {noun}.",
+    "Which region has {noun} as its last distortion?",
+    "Point to the area where {noun} came after everything else.",
+    "In which part of the image is {noun} the latest distortion?",
+    "Show me the region that finished with {noun}.",
+    "Where does the chain of distortions end with {noun}?",
+    "Identify the region to which {noun} happened last.",
+    "Which area has {noun} over an earlier distortion?",
+    "What part of the photo got {noun} as the last of its distortions?",
+    "Mark the region in which {noun} closes the sequence of distortions.",
+    "Name the region where {noun} was the final step of degradation.",
+    "Tell me where {noun} was applied at the end.",
+    "Which region ends with {noun}?",
+    "Of all regions, which one was hit by {noun} last?",
+    "Where is {noun} the distortion that came on afterwards?",
+    "Find the place where {noun} follows the other distortion.",
+)
+"""DAO-G, what came last."""

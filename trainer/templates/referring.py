@@ -1,0 +1,78 @@
+"""Questions of task 4: which distortions a boxed region has, in a phrase or at length.
+
+As many wordings in each pool as the paper's two (for one distortion and for two) have together.
+"""
+
+from spider_cli import questions
+
+__all__ = ["REFER_LONG", "REFER_SHORT"]
+
+REFER_SHORT: tuple[str, ...] = (
+    questions.refer_question("{box}", long=False),
+    "Name the distortions in the region {box} in a few words.",
+    "What distorts the region {box}? Keep it short.",
+    "List the distortions inside {box}.",
+    "Which distortions are in {box}? Just list them.",
+    "Briefly, what is wrong with the area {box}?",
+    "In short: what degrades the region {box}?",
+    "Give a short list of what distorts {box}.",
+    "Type and severity of the distortions in {box}, please.",
+    "What do you find in {box}? Types and severities only.",
+    "Label the region {box} with its distortions.",
+    "Without explanation, name what degrades {box}.",
+    "State the distortions of the area {box} and their severity.",
+    "Tag the box {box} with its distortions.",
+    "Which kinds of degradation does {box} have? A phrase will do.",
+    "Tell me in a few words which distortions {box} shows.",
+    "Identify the distortions within {box}, briefly.",
+    "One line, please: what is wrong inside {box}?",
+    "How is the region {box} distorted? Short answer.",
+    "Sum up the distortions of {box} in a phrase.",
+    "Classify the degradation of the region {box}.",
+    "Just names and strengths: what affects {box}?",
+    "Write down the distortions of the region {box} as a list.",
+    "What kinds of distortion, and how strong, are in {box}?",
+    "Quick check of {box}: which distortions?",
+    "Report the distortions at {box} concisely.",
+    "For the area {box}, give only distortion names with severity words.",
+    "Which quality problems does {box} have? Be brief.",
+    "Enumerate the distortions of the region {box}.",
+    "Put the degradation of {box} into a few words.",
+    "Say in brief what spoils the area {box}.",
+    "Distortion types of {box}, with their strength?",
+)
+
+REFER_LONG: tuple[str, ...] = (
+    questions.refer_question("{box}", long=True),
+    "Name the distortions in the region {box} and their visual effects.",
+    "What distorts the region {box}, and how does it look because of that?",
+    "List the distortions inside {box} and explain each.",
+    "Explain in detail which distortions affect the area {box}.",
+    "Which distortions are in {box}, and what is their effect?",
+    "Describe the distortions of {box} and how they change the look of it.",
+    "What degrades the region {box}, and what does one see of it?",
+    "Identify each distortion within {box} and describe its effect.",
+    "Give the distortions of the area {box}, each with its visible effect.",
+    "How is the region {box} distorted? Explain what that does to the picture.",
+    "Go into detail: what is wrong inside {box}?",
+    "In what way do distortions affect the region {box}?",
+    "For {box}, name every distortion with its severity and consequence.",
+    "Explain what spoils {box} and how it shows.",
+    "What kinds of degradation does {box} have, and how do they show?",
+    "Discuss the distortions in the area {box} and their impact.",
+    "Tell me which distortions {box} shows and what each of them causes.",
+    "How do the distortions inside {box} alter what can be seen?",
+    "Analyse the degradation of the region {box}.",
+    "Write a detailed answer: which distortions are at {box}, with what effects?",
+    "State type, severity and visual effect of the distortions in {box}.",
+    "What happened to the image in {box}, and how does it look now?",
+    "Look closely at {box}: what distorts it, and what comes of that?",
+    "Report the distortions of the region {box} together with their effects.",
+    "Which quality problems does the area {box} have, and what do they lead to?",
+    "Point out each distortion of {box} and say what it does.",
+    "Characterise the distortions of {box} and the damage they do.",
+    "Give a full account of what is wrong in the region {box}.",
+    "What would a viewer notice in {box}, and which distortions cause it?",
+    "Break down the degradation of the area {box}: types, severities, effects.",
+    "Which distortions does {box} show? Explain how each one looks.",
+)
