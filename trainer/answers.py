@@ -29,6 +29,8 @@ def questions_and_answers(sample: Sample, rng: np.random.Generator) -> list[QA]:
         sample: the photo with its truth. Regions have at least one distortion each.
         rng: where every choice comes from.
     """
+    if sample.clean and not sample.complete:
+        return []
     finder = BoxFinder(
         sample.pixels.shape[:2],
         [region.mask for region in sample.regions],

@@ -31,7 +31,8 @@ def describe(wording: Wording) -> QA:
         else:
             for part in parts:
                 _write_region(text, part, wording, long=long)
-        text.write(pick(shapes.REST, rng, USUAL))
+        if sample.complete:
+            text.write(pick(shapes.REST, rng, USUAL))
         shown, subtask = tuple(a for part in parts for a in part.distortions), "regions"
     elif sample.whole:
         pattern = agreeing(pick(shapes.WHOLE, rng, USUAL), sample.whole)

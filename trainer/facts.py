@@ -25,7 +25,9 @@ def facts_of(item: Item) -> str:
         name = f" ({region.label})" if region.label else ""
         shown = _listed(region.distortions, ordered=region.ordered)
         lines.append(f"Region {index + 1}{name}, on the {place_of(item, index)}: {shown}.")
-    return "\n".join([*lines, "Nothing else is wrong with the photo."])
+    if sample.complete:
+        lines.append("Nothing else is wrong with the photo.")
+    return "\n".join(lines)
 
 
 def place_of(item: Item, index: int) -> str:

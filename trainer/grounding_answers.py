@@ -143,7 +143,7 @@ def _one_family(sample: Sample, rng: np.random.Generator) -> list[QA]:
             pattern = _filled(pick(shapes.FAMILY, rng, USUAL), listed(shown), shown)
             question = draw(f"{name}_family", rng, noun=NOUNS[family])
             rows.append(_grounded("ground_sid", name, question, pattern, sample, target, shown))
-    if rng.random() < _ABSENT_FAMILY or sample.clean:
+    if sample.complete and (rng.random() < _ABSENT_FAMILY or sample.clean):
         present = {*strongest, *(applied.family for applied in sample.whole)}
         absent = [family for family in FAMILIES if family not in present]
         if absent:
@@ -208,7 +208,7 @@ def _orders(sample: Sample, rng: np.random.Generator) -> list[QA]:
             rows.append(
                 _grounded("ground_dao", subtask, question, pattern, sample, index, plan.distortions)
             )
-    if rng.random() < _ABSENT_ORDER or sample.clean:
+    if sample.complete and (rng.random() < _ABSENT_ORDER or sample.clean):
         rows += _absent_order([*plans, whole], rng)
     return rows
 

@@ -107,7 +107,7 @@ def _by_place(wording: Wording, finder: BoxFinder) -> list[QA]:
             if _framed(sample.whole):
                 continue
             part = Part(sample, sample.whole, box=_quarter(place, width, height))
-        elif finder.distorted(_quarter(place, width, height)) < _CLEAN_PART:
+        elif sample.complete and finder.distorted(_quarter(place, width, height)) < _CLEAN_PART:
             part = Part(sample, ())
         else:
             continue
@@ -151,7 +151,7 @@ def _by_box(wording: Wording, finder: BoxFinder) -> list[QA]:
     if not sample.regions:
         box = finder.anywhere(rng, _NEARLY_ALL if _framed(sample.whole) else 0.03)
         targets.append((box, Part(sample, sample.whole, box=box), None))
-    elif rng.random() < _CLEAN_BOX_SHARE:
+    elif sample.complete and rng.random() < _CLEAN_BOX_SHARE:
         clean = finder.clean(rng)
         if clean is not None:
             targets.append((clean, Part(sample, ()), None))

@@ -76,6 +76,9 @@ class Sample:
     regions: tuple[Region, ...] = ()
     whole: tuple[Applied, ...] = ()
     """Distortions of the whole photo, in the order applied."""
+    complete: bool = True
+    """These are all its faults. People who mark a real photo need not mark everything: of such
+    photos nothing is said to be clean, or absent."""
 
     @property
     def clean(self) -> bool:

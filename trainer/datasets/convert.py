@@ -237,7 +237,8 @@ def item_of(entry: Entry, pixels: Pixels, folder: PhotoFolder, rng: np.random.Ge
     regions, _ = regions_of(entry, height, width, folder.find_mask)
     known = [number for number, region in enumerate(regions) if region.distortions]
     kept: tuple[Region, ...] = tuple(regions[number] for number in known) or regions
-    sample = Sample(pixels, kept, entry.whole if not kept else ())
+    told = () if kept else entry.whole
+    sample = Sample(pixels, kept, told, complete=not kept and bool(told or entry.clean))
     asked: list[QA] = []
     if known or entry.whole or entry.clean:
         asked = questions_and_answers(sample, rng)

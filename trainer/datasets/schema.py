@@ -192,6 +192,7 @@ def from_row(row: dict[str, Any]) -> Item:
             pixels=pixels,
             regions=tuple(_region(one) for one in row["regions"]),
             whole=tuple(_applied(one) for one in row["whole"]),
+            complete=row["scene"] in ("clean", "whole", "regions"),
         ),
         rows=tuple(_qa(one) for one in row["rows"]),
         reference=row["reference"],
