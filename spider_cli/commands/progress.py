@@ -20,15 +20,15 @@ class Progress:
         total: records to come, if known; without it there is a count and no bar.
         shown: False draws nothing; nor does a stderr that is no terminal.
         label: what is counted, before the bar.
+        done: records that were there before; they say nothing about the pace.
     """
 
-    def __init__(self, total: int | None, *, shown: bool, label: str = "") -> None:
+    def __init__(self, total: int | None, *, shown: bool, label: str = "", done: int = 0) -> None:
         self.total = total
-        self.done = 0
+        self.done = self._before = done
         self._label = f"{label} " if label else ""
         self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
         self._started = time.monotonic()
-        self._drawn = 0.0
 
     def __enter__(self) -> "Progress":
         self._draw("loading the model ...")
@@ -49,14 +49,15 @@ class Progress:
     def step(self) -> None:
         """One record more."""
         self.done += 1
-        pace = self.done / max(time.monotonic() - self._started, 1e-6)
+        pace = (self.done - self._before) / max(time.monotonic() - self._started, 1e-6)
         if self.total is None:
             self._draw(f"{self.done} done, {pace:.1f}/s")
             return
         share = min(1.0, self.done / max(self.total, 1))
         bar = "=" * int(_BAR * share)
         left = max(0, self.total - self.done) / pace
-        self._draw(f"{self._label}[{bar:<{_BAR}}] {self.done}/{self.total}, {pace:.1f}/s, {left:.0f} s left")
+        told = f"{self.done}/{self.total}, {pace:.1f}/s, {left:.0f} s left"
+        self._draw(f"{self._label}[{bar:<{_BAR}}] {told}")
 
     def _draw(self, text: str) -> None:
         self._write(f"{_ERASE}{text}")
@@ -67,5 +68,4 @@ class Progress:
                 sys.stderr.write(text)
                 sys.stderr.flush()
             except (OSError, ValueError):
-                self._label = f"{label} " if label else ""
-        self._shown = False
+                self._shown = False

@@ -18,7 +18,9 @@ __all__ = ["build"]
 
 def build(
     photos: Annotated[list[Path], typer.Argument(help="Folders of pristine photos.")],
-    out: Annotated[Path, typer.Option(help="The data set's folder; a stopped build goes on there.")],
+    out: Annotated[
+        Path, typer.Option(help="The data set's folder; a stopped build goes on there.")
+    ],
     size: Annotated[
         int | None, typer.Option(help="Distorted photos to make (clean ones come on top).")
     ] = None,
@@ -141,8 +143,7 @@ class _Bar:
             if self._line is not None:
                 self._line.clear()
             self._stage = stage
-            self._line = Progress(total, shown=True, label=stage)
-            self._line.done = done - 1
+            self._line = Progress(total, shown=True, label=stage, done=done - 1)
         self._line.step()
 
 
