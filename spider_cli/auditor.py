@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from spider_cli import questions
 from spider_cli.boxes import BoxSpec
@@ -118,6 +118,10 @@ class Auditor:
             self._segmenter = load_segmenter(self.folder.segmenter(), device=device, dtype=dtype)
         return self._segmenter
 
+    def temperature(self, task: Literal["grounding", "scoring"]) -> float:
+        """Temperature of a task's closed sets of words, as the model's folder has it; else 1."""
+        return float(self._settings.get(task, {}).get("temperature", 1.0))
+
     # -- the tasks -----------------------------------------------------------------------------
 
     def describe(
@@ -179,8 +183,7 @@ class Auditor:
 
             model = self.load()
             if not reader:
-                temperature = float(self._settings.get("scoring", {}).get("temperature", 1.0))
-                reader.append(LevelReader(model, temperature))
+                reader.append(LevelReader(model, self.temperature("scoring")))
             asks = [
                 Ask(look, questions.SCORE_QUESTION, prefix=questions.SCORE_PREFIX) for look in looks
             ]
@@ -226,13 +229,9 @@ class Auditor:
             raise UsageError("the question is empty")
         from spider_cli.grounding import Grounder
 
-        settings = self._settings.get("grounding", {})
-
         def judge(jobs: list[_Job], looks: "list[Look]") -> "list[Result | PhotoError]":
             answers = self._ask(looks, [question] * len(looks))
-            grounder = Grounder(
-                self.load(), self.load_segmenter, float(settings.get("temperature", 1.0))
-            )
+            grounder = Grounder(self.load(), self.load_segmenter, self.temperature("grounding"))
             return [
                 grounder.ground(job.photo, look, question, answer, with_pixels=with_pixels)
                 for job, look, answer in zip(jobs, looks, answers, strict=True)

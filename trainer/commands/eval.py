@@ -1,78 +1,251 @@
-"""`spider eval`: measure a model."""
+"""`spider eval`: measure a model, or anyone's predictions."""
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    from trainer.evaluate.measuring import Measured, Settings
+
 app = typer.Typer(no_args_is_help=True, help="Measure models.")
 
-
-@app.callback()
-def main() -> None:
-    """Measure models."""
+_KINDS = {"smoke": "smoke takes", "results": "saved results take"}
+_WHAT, _OUTPUT, _MODEL = "What is measured", "Output", "Model"
 
 
-@app.command()
-def smoke(
-    photos: Annotated[
-        list[Path],
-        typer.Option(
-            help="Folder of photos the model never learned from (repeatable).", exists=True
+@app.command(no_args_is_help=True)
+def evaluate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="A data set's folder; a list in an outside format (opinion scores, multiple "
+            "choice, marked regions); smoke or opinion, with --photos; or saved results.",
+            show_default=False,
         ),
     ],
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of photos, for a suite or a list (repeatable for suites).",
+            exists=True,
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the data: test, or the only one there is, when not given.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only these tasks (repeatable, or with commas): refer_short, ground, score, ...",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only so many photos.", min=1, rich_help_panel=_WHAT)
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORST:BEST",
+            help="Scale of a list's opinion scores, such as 1:5; 100:0 where 0 is best.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            help="smoke: how many distorted photos; 300 when not given.", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Of what is drawn: smoke's photos, random baselines, intervals.",
+            min=0,
+            rich_help_panel=_WHAT,
+        ),
+    ] = 7,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON lines of any system's answers, each with the row's id, instead of asking "
+            "the model. The baselines' masks still come from the model's segmenter.",
+            exists=True,
+            dir_okay=False,
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A chat model that grades free text, 0-10 for descriptions and 0-5 for the words "
+            "of groundings: an OpenAI-compatible endpoint (URL#MODEL), or a model folder.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Measure the baselines beside it.", rich_help_panel=_WHAT)
+    ] = True,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RESULTS",
+            help="Saved results to compare with, case by case: differences with intervals and "
+            "p-values.",
+            exists=True,
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for results.jsonl, figures.json, report.md and pictures of the worst "
+            "cases. smoke: a file, its figures and every item as JSON.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite --out.", rich_help_panel=_OUTPUT)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON.", rich_help_panel=_OUTPUT)
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=_OUTPUT),
+    ] = False,
     model: Annotated[
-        str, typer.Option(help="Model name or folder.", envvar="SPIDER_MODEL")
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            envvar="SPIDER_MODEL",
+            help="Model name or folder.",
+            rich_help_panel=_MODEL,
+        ),
     ] = "nano",
-    size: Annotated[int, typer.Option(help="How many distorted photos.")] = 300,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same photos.")] = 7,
-    out: Annotated[Path | None, typer.Option(help="Write figures and every item as JSON.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    device: Annotated[str, typer.Option(envvar="SPIDER_DEVICE")] = "auto",
-    force: Annotated[bool, typer.Option(help="Overwrite --out.")] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"],
+        typer.Option(envvar="SPIDER_DEVICE", help="Where it runs.", rich_help_panel=_MODEL),
+    ] = "auto",
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            envvar="SPIDER_BATCH_SIZE",
+            help="Questions answered together.",
+            min=1,
+            rich_help_panel=_MODEL,
+        ),
+    ] = 32,
 ) -> None:
-    """Seeded distortions of PHOTOS: family named, score against level, grounding with baselines."""
-    from spider_cli.auditor import Auditor
-    from spider_cli.errors import UsageError
-    from trainer.evaluate import smoke as run
+    """Measure a model on TARGET: every task's figures, with intervals, beside the baselines.
 
-    if out is not None and out.exists() and not force:
-        raise UsageError(f"{out} exists", hint="give --force to overwrite it", code="exists")
-    auditor = Auditor(model, device=device)
-    for notice in auditor.notices:
-        print(f"spider: {notice}", file=sys.stderr)
-    figures = run(
-        auditor,
-        photos,
-        size=size,
-        seed=seed,
-        progress=lambda part: print(f"spider: {part}", file=sys.stderr),
+    Exit code 3 when photos failed; their cases count as wrong.
+    """
+    # Before transformers is imported: stderr is for spider's own lines.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from spider_cli.errors import ExitCode, UsageError
+    from trainer.commands.smoke import run_smoke
+    from trainer.datasets.scales import parse_scale
+    from trainer.evaluate.measuring import Settings, reload
+    from trainer.evaluate.measuring import against as compared
+    from trainer.evaluate.running import tasks_named
+    from trainer.evaluate.saved import check_out, load
+    from trainer.evaluate.table import counts_line, write
+    from trainer.evaluate.targets import kind_of
+
+    kind = kind_of(target)
+    asked = {
+        "--predictions": predictions,
+        "--against": against,
+        "--judge": judge,
+        "--split": split,
+        "--tasks": tasks,
+        "--limit": limit,
+        "--scale": scale,
+        "--size": size,
+    }
+    given = [name for name, value in asked.items() if value is not None]
+    allowed = {"smoke": {"--size"}, "results": {"--against", "--tasks", "--limit"}}.get(
+        kind, set(asked) - {"--size"}
     )
+    if refused := [name for name in given if name not in allowed]:
+        raise UsageError(f"{_KINDS.get(kind, 'this target takes')} no {refused[0]}")
+    if kind == "smoke":
+        run_smoke(photos or [], model, size or 300, seed, out, device, as_json=as_json, force=force)
+        return
     if out is not None:
-        temporary = out.with_name(f".{out.name}.tmp")
-        temporary.write_text(json.dumps(figures.to_json(), indent=1) + "\n", encoding="utf-8")
-        temporary.replace(out)
-    summary = figures.summary | {"model": auditor.model, "revision": auditor.revision}
-    print(json.dumps(summary, indent=1) if as_json else _table(summary))
+        check_out(out, force=force)
+    if against is not None:
+        load(against)  # what is wrong with it is said now, not when all is measured
+    chosen = tasks_named(tasks or ())
+    if kind == "results":
+        measured = reload(Path(target), tasks=chosen, limit=limit)
+    else:
+        settings = Settings(
+            target=target,
+            model=model,
+            photos=photos or (),
+            predictions=predictions,
+            split=split,
+            tasks=chosen,
+            limit=limit,
+            scale=None if scale is None else parse_scale(scale),
+            seed=seed,
+            baselines=baselines,
+            judge=judge,
+            device=device,
+            batch_size=batch_size,
+        )
+        measured = _measured(settings, quiet=quiet)
+    if against is not None:
+        measured = compared(measured, against)
+    if out is not None:
+        measured.save(out, force=force)
+    if as_json:
+        print(json.dumps(measured.to_json(), ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        write(measured.grids(), sys.stdout)
+    if not quiet:
+        _say(counts_line(measured.tally))
+    for reason, count in measured.tally.reasons.most_common(3):
+        _say(f"failed, {count} cases: {reason}")
+    if measured.tally.count("failed"):
+        raise typer.Exit(ExitCode.SOME_PHOTOS_FAILED)
 
 
-def _table(summary: dict[str, Any]) -> str:
-    """The figures, a line each."""
+def _measured(settings: "Settings", *, quiet: bool) -> "Measured":
+    from spider_cli.commands.progress import Progress
+    from trainer.evaluate.measuring import measure
 
-    def told(value: Any) -> str:
-        if isinstance(value, float):
-            return f"{value:.3f}"
-        if isinstance(value, list | tuple):
-            return " to ".join(told(one) for one in value)
-        return str(value)
+    with Progress(None, shown=not quiet) as progress:
 
-    rows: list[tuple[str, str]] = []
-    for name, value in summary.items():
-        if isinstance(value, dict):
-            rows += [(f"{name}: {key}", told(one)) for key, one in value.items()]
-        else:
-            rows.append((name, told(value)))
-    wide = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name.replace('_', ' '):<{wide}}  {value}" for name, value in rows)
+        def say(text: str) -> None:
+            progress.clear()
+            _say(text)
+
+        def start(total: int) -> Any:
+            progress.total = total
+            return progress.step
+
+        return measure(settings, say=say, start=start)
+
+
+def _say(text: str) -> None:
+    from spider_cli.outputs import messages
+
+    messages.plain(text)

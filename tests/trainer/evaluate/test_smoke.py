@@ -1,10 +1,8 @@
 """The smoke benchmark from end to end, on a model that knows nothing."""
 
-import copy
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,28 +12,9 @@ from spider_cli.auditor import Auditor
 from spider_cli.errors import UsageError
 from spider_cli.questions import ground_question
 from spider_cli.vocabulary import FAMILIES
-from trainer.evaluate import Figures, _ask_for, smoke
+from trainer.evaluate.smoke_suite import Figures, _ask_for, smoke
 from trainer.sources import LabelledPhoto
 from trainer.truth import Applied, Region, Sample
-
-
-@pytest.fixture(scope="module")
-def auditor(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Auditor:
-    from trainer.new_nano import new_segmenter
-    from trainer.package import package_nano
-
-    folder = tmp_path_factory.mktemp("models") / "random-nano"
-    package_nano(
-        folder,
-        model=copy.deepcopy(tiny.model),
-        tokenizer=tiny.processor.tokenizer,
-        segmenter=new_segmenter(width=32, side=128),
-        scoring={"temperature": 1.0},
-        grounding={"rule": "paper", "temperature": 1.0},
-        card="",
-        trained=False,
-    )
-    return Auditor(str(folder), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +99,8 @@ def test_photos_without_room_end_the_search(auditor: Auditor, tmp_path: Path) ->
     """A flat photo cannot be visibly blurred: an error at last, not a loop without end."""
     Image.fromarray(np.full((24, 24, 3), 128, np.uint8)).save(tmp_path / "flat.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainer.evaluate._PATIENCE", 3)
-        patch.setattr("trainer.evaluate.compose", lambda pixels, *_, **__: Sample(pixels))
+        patch.setattr("trainer.evaluate.composed._PATIENCE", 3)
+        patch.setattr("trainer.evaluate.composed.compose", lambda pixels, *_, **__: Sample(pixels))
         with pytest.raises(UsageError, match="room"):
             smoke(auditor, [tmp_path], size=30, seed=0, progress=lambda _: None)
 
@@ -167,6 +146,6 @@ def test_the_most_of_a_family() -> None:
 
 
 def test_an_empty_part_is_not_a_number() -> None:
-    from trainer.evaluate import _mean
+    from trainer.evaluate.smoke_suite import _mean
 
     assert math.isnan(_mean([], "iou"))

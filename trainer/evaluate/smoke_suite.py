@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from spider_cli.auditor import Auditor
 from spider_cli.boxes import BoxSpec
@@ -23,23 +22,16 @@ from spider_cli.questions import ground_question
 from spider_cli.results import Failure, Grounding, Record, Referral, Score
 from spider_cli.segmenter import Segmenter
 from spider_cli.vocabulary import FAMILIES
-from trainer.annotate import compose
 from trainer.distortions import TYPES, distort
+from trainer.evaluate.composed import composed, endless, prepared
 from trainer.metrics import bootstrap_interval, iou, srcc
-from trainer.opencv import read_labels, resized
-from trainer.regions import BoolMask, label_map_regions, superpixel_regions
-from trainer.sources import LabelledPhoto, load_pixels, read_collection
+from trainer.regions import BoolMask
+from trainer.sources import LabelledPhoto, read_collection
 from trainer.truth import Region, Sample
 
-__all__ = ["Figures", "composed_pairs", "smoke"]
+__all__ = ["Figures", "smoke"]
 
 LEVELS = (1, 2, 3, 4, 5)
-_LONGEST = 640
-"""Photos are shrunk to this before they are distorted: the anchors of strength hold there."""
-
-_PATIENCE = 300
-"""Photos tried in a row before the folder is given up on."""
-
 Progress = Callable[[str], None]
 
 
@@ -70,7 +62,7 @@ def smoke(
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(sources))
-    pool = _endless([sources[int(i)] for i in order])
+    pool = endless([sources[int(i)] for i in order])
     third = size // 3
     items: list[dict[str, Any]] = []
     progress("referring")
@@ -82,74 +74,12 @@ def smoke(
     return Figures(_summary(items) | {"photos": len(sources), "seed": seed}, items)
 
 
-def _endless(sources: list[LabelledPhoto]) -> Iterator[LabelledPhoto]:
-    while True:
-        yield from sources
-
-
-def _prepared(
-    photo: LabelledPhoto, count: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], list[BoolMask]]:
-    """A photo at its benchmark size, and up to `count` regions of it."""
-    pixels = load_pixels(photo.path)
-    height, width = pixels.shape[:2]
-    factor = min(1.0, _LONGEST / max(height, width))
-    size = (round(width * factor), round(height * factor))
-    pixels = resized(pixels, size, cv2.INTER_AREA)
-    if photo.labels is not None:
-        labels = read_labels(photo.labels)
-        assert labels is not None, photo
-        labels = resized(labels, size, cv2.INTER_NEAREST)
-        masks = label_map_regions(labels, rng, count)
-        if len(masks) == count:
-            return pixels, masks
-    return pixels, superpixel_regions(pixels, rng, count)
-
-
-def _composed(
-    pool: Iterator[LabelledPhoto], count: int, rng: np.random.Generator, two_share: float
-) -> tuple[str, Sample]:
-    """The next photo on which exactly `count` regions could be distorted.
-
-    Raises:
-        UsageError: hundreds of tries found none.
-    """
-    for _ in range(_PATIENCE):
-        photo = next(pool)
-        pixels, masks = _prepared(photo, count, rng)
-        sample = compose(
-            pixels, masks, rng, whole_share=0, clean_share=0, two_share=two_share, repeat_share=0.5
-        )
-        if len(sample.regions) == count:
-            return photo.path.name, sample
-    raise UsageError(
-        f"none of the photos has room for {count} distorted regions",
-        hint="give photos of at least a few hundred pixels a side, with something on them",
-    )
-
-
-def composed_pairs(
-    photos: list[LabelledPhoto], size: int, seed: int
-) -> Iterator[tuple[Sample, Region]]:
-    """Photos with two distorted regions, and the one that is degraded the most."""
-    rng = np.random.default_rng([seed, 5])
-    pool = _endless(photos)
-    made = 0
-    while made < size:
-        _, sample = _composed(pool, 2, rng, two_share=0.45)
-        first, second = sample.regions
-        if abs(first.total - second.total) < 0.7:
-            continue
-        made += 1
-        yield sample, first if first.total > second.total else second
-
-
 def _referring(
     auditor: Auditor, pool: Iterator[LabelledPhoto], count: int, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     items = []
     for _ in range(count):
-        name, sample = _composed(pool, 1, rng, two_share=0)
+        name, sample = composed(pool, 1, rng, two_share=0)
         region = sample.regions[0]
         x1, y1, x2, y2 = map(float, region.box)
         box = BoxSpec(x1, y1, x2, y2, fractional=False)
@@ -183,7 +113,7 @@ def _scoring(
         family = FAMILIES[turn % len(FAMILIES)]
         turn += 1
         photo = next(pool)
-        pixels, _ = _prepared(photo, 1, rng)
+        pixels, _ = prepared(photo, 1, rng)
         kind = TYPES[family][int(rng.integers(len(TYPES[family])))]
         seed = int(rng.integers(2**31))
         shown = [distort(pixels, kind, level, np.random.default_rng(seed)) for level in LEVELS]
@@ -209,7 +139,7 @@ def _grounding(
 ) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     while len(items) < count:
-        name, sample = _composed(pool, 2, rng, two_share=0.45)
+        name, sample = composed(pool, 2, rng, two_share=0.45)
         asked = _ask_for(sample, rng, one_family=len(items) % 2 == 1)
         if asked is None:
             continue

@@ -1,0 +1,110 @@
+"""The Markdown report: what was measured, every figure, and the worst cases with pictures."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from trainer.evaluate.baselines import BASELINES
+from trainer.evaluate.outcomes import Outcome, Result
+from trainer.evaluate.saved import WORST, Header
+from trainer.evaluate.table import Grid, counts_line, escaped, markdown
+from trainer.evaluate.tally import Tally
+from trainer.evaluate.worst import picture_name
+
+__all__ = ["report"]
+
+
+def report(
+    header: Header,
+    tally: Tally,
+    found: Sequence[Grid],
+    worst: Sequence[Result],
+    pictures: Collection[str],
+) -> str:
+    """The report.
+
+    Args:
+        found: tables, in order.
+        worst: cases to show, the worst first.
+        pictures: names of those of their pictures that there are.
+    """
+    return "\n".join(_lines(header, tally, found, worst, pictures)) + "\n"
+
+
+def _lines(
+    header: Header,
+    tally: Tally,
+    found: Sequence[Grid],
+    worst: Sequence[Result],
+    pictures: Collection[str],
+) -> Iterator[str]:
+    split = f", split {escaped(header.split)}" if header.split else ""
+    revision = f" (revision {escaped(header.revision)})" if header.revision else ""
+    yield f"# {escaped(header.system)} on {escaped(header.target)}"
+    yield ""
+    yield f"- Measured: {escaped(header.system)}{revision}"
+    yield f"- On: {escaped(header.target)}{split}, SHA-256 {header.data[:16]}"
+    yield f"- {counts_line(tally)}, {tally.clusters:,} independent groups of photos"
+    yield f"- Seed {header.seed}; {escaped(header.made_by)}"
+    if header.segmenter:
+        yield f"- Masks of points: the segmenter of {escaped(header.segmenter)}"
+    if header.judge:
+        yield f"- Judge: {escaped(header.judge)}"
+    yield ""
+    yield "## Figures"
+    yield ""
+    yield "Intervals hold 95% of resamplings of groups of photos. What could not be graded counts"
+    yield "as wrong. Baselines: " + ", ".join(BASELINES.values()) + "; docs/evaluation.md says what"
+    yield "each is."
+    yield ""
+    for grid in found:
+        yield from markdown(grid)
+    if not worst:
+        return
+    yield f"## The worst {len(worst)}"
+    yield ""
+    yield "Cyan: what is true. Orange: what was answered (the cross is its point). Yellow: the box"
+    yield "that was asked about. Tasks take turns."
+    yield ""
+    for number, one in enumerate(worst, 1):
+        yield from _case(number, one, pictures)
+
+
+def _case(number: int, result: Result, pictures: Collection[str]) -> Iterator[str]:
+    case, outcome = result.case, result.outcome
+    task = f"{case.task}, {case.subtask}" if case.subtask else case.task
+    yield f"### {number}. {escaped(case.id)}: {escaped(task)}"
+    yield ""
+    name = picture_name(number, result)
+    if name in pictures:
+        yield f"![{escaped(case.id)}]({WORST}/{name})"
+        yield ""
+    if case.question:
+        yield f"- Question: {escaped(case.question)}"
+    for letter, option in zip("ABCDEFGH", case.options, strict=False):
+        yield f"- Option {letter}: {escaped(option)}"
+    yield f"- Answer: {escaped(_answer(outcome))}"
+    yield f"- Truth: {escaped(_truth(result))}"
+    if case.target == "region" and outcome.overlap is not None:
+        intersection, union = outcome.overlap
+        yield f"- Intersection over union: {intersection / max(union, 1):.3f}"
+    if outcome.reason:
+        yield f"- {outcome.status.capitalize()}: {escaped(outcome.reason)}"
+    yield f"- Photo: {escaped(case.source)}"
+    yield ""
+
+
+def _answer(outcome: Outcome) -> str:
+    if outcome.score is not None:
+        return f"{outcome.score:.2f}"
+    if outcome.choice is not None:
+        return "ABCDEFGH"[outcome.choice]
+    named = ", ".join(f"{one.severity} {one.family}" for one in outcome.distortions)
+    return outcome.answer or named or (outcome.said and f"({outcome.said})") or "(none)"
+
+
+def _truth(result: Result) -> str:
+    case = result.case
+    if case.mos is not None:
+        return f"{case.mos:.3f} of 1, by people"
+    if case.correct is not None:
+        return f"{'ABCDEFGH'[case.correct]}. {case.options[case.correct]}"
+    return case.reference
