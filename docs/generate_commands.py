@@ -29,12 +29,15 @@ What the commands write is described in [json.md](json.md).
 
 EXIT_CODES = {
     0: "All fine. Also when whoever read stdout has had enough (`spider score DIR | head -1`).",
-    1: "A gate failed: a photo scored below `--fail-under`; `spider doctor` found a problem.",
+    1: "A gate failed: a photo scored below `--fail-under`; `spider doctor` found a problem; "
+    "`spider data verify` found something wrong.",
     2: "Said before any photo is opened: a bad flag or word, a malformed or inverted box, no photo "
     "at all, an `--out` or `--output` that cannot be written, an existing `--output` without "
     "`--force`, a missing model.",
     3: "Some photo failed: it is not there or no photo, the box is wholly outside, its pictures "
-    "exist and `--force` was not given. The others were done. 3 wins over 1.",
+    "exist and `--force` was not given. The others were done. 3 wins over 1. `spider data build` and "
+    "`convert`: photos that could not be used were left out. `spider eval`: cases of photos that "
+    "failed count as wrong.",
     70: "spider itself failed, or the output could not be written. `--debug` shows where.",
     130: "Ctrl-C. Nothing half-written stays. (143: terminated.)",
 }

@@ -447,13 +447,3 @@ def test_a_photo_is_asked_about_in_a_few_milliseconds() -> None:
     for seed in range(5):
         questions_and_answers(sample, np.random.default_rng(seed))
     assert (time.perf_counter() - start) / 5 < 0.1  # 3-6 ms on one core; room for busy machines
-
-
-def test_where_people_marked_some_faults_nothing_else_is_called_clean() -> None:
-    marked = sample_of((applied("blur", 4.0),), (applied("noise", 2.0),))
-    rows = rows_of(replace(marked, complete=False))
-    assert {row.task for row in rows} >= {"describe", "refer_short", "ground_hyd", "ground_sid"}
-    assert all(row.truth for row in rows)
-    assert not any("rest" in row.answer.lower() for row in rows)
-    assert any(not row.truth for row in rows_of(marked))
-    assert rows_of(replace(sample_of(), complete=False)) == []

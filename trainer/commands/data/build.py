@@ -17,7 +17,9 @@ __all__ = ["build"]
 
 
 def build(
-    photos: Annotated[list[Path], typer.Argument(help="Folders of pristine photos.")],
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTOS...", help="Folders of pristine photos.")
+    ],
     out: Annotated[
         Path, typer.Option(help="The data set's folder; a stopped build goes on there.")
     ],
@@ -54,14 +56,15 @@ def build(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0: one per core.", min=0)] = 0,
     force: Annotated[
-        bool, typer.Option(help="Replace another data set, or drop another unfinished build.")
+        bool,
+        typer.Option("--force", help="Replace another data set, or drop another unfinished build."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
     """Photos -> regions -> distortions -> questions and answers, as Parquet shards.
 
-    Stopped at any moment, the same command goes on; the same photos, settings and seed give the
-    same bytes.
+    Stopped at any moment, the same command goes on. The same photos, settings and seed give the same
+    bytes.
     """
     from trainer.build.run import build_data
     from trainer.regions import choose_finder

@@ -41,7 +41,7 @@ def convert(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave wrong records out instead of stopping.")
     ] = False,
-    force: Annotated[bool, typer.Option(help="Replace a finished data set.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished data set.")] = False,
 ) -> None:
     """Turn outside data into a data set of spider's: Q-Align, DeQA, DQ-495K, MOS lists, ...
 
