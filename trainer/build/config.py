@@ -67,7 +67,7 @@ class BuildConfig:
     "Share of the distorted photos with a fault of no family (lens flare, ...), all over."
     regions: dict[str, float] = field(default_factory=lambda: {"1": 0.2, "2": 0.5, "3": 0.3})
     "How many regions of a photo are distorted: number -> share."
-    two: float = 0.25
+    two: float = 0.2
     "Share of the regions (and of whole photos) that get two distortions."
     repeat: float = 0.4
     "Share of further regions that repeat a family of the photo at another strength."

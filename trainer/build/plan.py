@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from scipy.optimize import linprog
 
 from spider_cli.vocabulary import FAMILIES, SEVERITIES
 from trainer.annotate import ORDERS, PLACED_BY_FRAME
@@ -154,15 +155,11 @@ class _Decks:
         if not possible:
             singles, pairs = singles + pairs, 0
         wanted = {family: share * (singles + 2 * pairs) for family, share in shares.items()}
+        shares_of_pairs = _pair_shares(possible, pairs, wanted) if pairs else {}
+        self.pairs: list[tuple[str, ...]] = deal(shares_of_pairs, pairs, rng) if pairs else []
         counts = dict.fromkeys(FAMILIES, 0)
-        self.pairs: list[tuple[str, ...]] = []
-        for _ in range(pairs):
-            # The pair whose families have the most room left.
-            room = {pair: min(wanted[f] - counts[f] for f in pair) for pair in possible}
-            most = max(room.values())
-            best = [pair for pair in possible if room[pair] > most - 1]
-            self.pairs.append(best[int(rng.integers(len(best)))])
-            for family in self.pairs[-1]:
+        for pair in self.pairs:
+            for family in pair:
                 counts[family] += 1
         left = {f: max(0.0, wanted[f] - counts[f]) for f in FAMILIES}
         if singles:
@@ -170,7 +167,6 @@ class _Decks:
             self.singles: list[tuple[str, ...]] = [(f,) for f in deal(left, singles, rng)]
         else:
             self.singles = []
-        self.pairs = [self.pairs[int(i)] for i in rng.permutation(len(self.pairs))]
         for (family,) in self.singles:
             counts[family] += 1
         self.words = self._words({**counts, "": others})
@@ -234,6 +230,44 @@ class _Decks:
         if real and self.rng.random() < self.config.authentic:
             mixed.insert(0, real[int(self.rng.integers(len(real)))])
         return tuple(mixed)
+
+
+_RAREST = 0.35
+"""Part of an even share that every pair has at least."""
+
+
+def _pair_shares(
+    pairs: Sequence[tuple[str, ...]], count: int, wanted: Mapping[str, float]
+) -> dict[tuple[str, ...], float]:
+    """How many of each pair, so that no family stands mostly in pairs; then as even as can be.
+
+    A linear programme: the largest part of any family's share that pairs take up is made as small
+    as possible (above 1, the pairs asked for cannot be had within the families' shares).
+    """
+    number = len(pairs)
+    even = count / number
+    # Unknowns: the pairs' numbers, the largest part of a family, the worst distance from even.
+    rows, limits = [], []
+    for family, most in wanted.items():
+        rows.append([float(family in pair) for pair in pairs] + [-most, 0.0])
+        limits.append(0.0)
+    for index in range(number):
+        for sign in (1.0, -1.0):
+            row = [0.0] * (number + 2)
+            row[index], row[-1] = sign, -1.0
+            rows.append(row)
+            limits.append(sign * even)
+    answer = linprog(
+        [0.0] * number + [1000.0, 1 / even],
+        A_ub=rows,
+        b_ub=limits,
+        A_eq=[[1.0] * number + [0.0, 0.0]],
+        b_eq=[count],
+        bounds=[(_RAREST * even, None)] * number + [(0, None), (0, None)],
+        method="highs",
+    )
+    # Rounded: the last bits of the solver's floats are nobody's concern.
+    return {pair: round(max(0.0, x), 6) for pair, x in zip(pairs, answer.x, strict=False)}
 
 
 def _level(severity: str, rng: np.random.Generator) -> float:

@@ -33,6 +33,23 @@ def test_families_and_severities_are_even_to_a_card() -> None:
         assert all(abs(own[word] - families[family] / 3) <= 1.5 for word in SEVERITIES)
 
 
+@pytest.mark.parametrize("two", [0.1, 0.3])
+def test_many_pairs_leave_the_families_even(two: float) -> None:
+    placed = Counter(
+        one.family for plan in plans(600, two=two) for slot in plan.slots for one in slot
+    )
+    del placed[""]
+    expected = sum(placed.values()) / len(FAMILIES)
+    assert all(abs(count - expected) <= 2.5 for count in placed.values()), placed
+    orders = {
+        tuple(one.family for one in slot)
+        for plan in plans(600, two=two)
+        for slot in plan.slots
+        if len(slot) == 2
+    }
+    assert len(orders) >= (11 if two == 0.1 else 6)
+
+
 def test_shares_asked_for_are_the_shares_met() -> None:
     made = plans(
         families={"blur": 3.0, "noise": 1.0, "darken": 2.0},
