@@ -13,7 +13,11 @@ ROOT = Path(__file__).parents[1]
 
 REQUIRE_ALL = os.environ.get("SPIDER_REQUIRE_ALL") == "1"
 
-TOOLS = {"jq": "apt-get install jq", "make": "apt-get install make"}
+TOOLS = {
+    "chromium": "apt-get install chromium",
+    "jq": "apt-get install jq",
+    "make": "apt-get install make",
+}
 """Programs that tests call, and the line that installs each."""
 
 # Here, not in a fixture: libraries read these when they are imported, and child processes too.

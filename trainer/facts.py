@@ -13,13 +13,13 @@ __all__ = ["facts_of", "place_of", "truth_in_words"]
 
 def facts_of(item: Item) -> str:
     """Line by line, what is wrong with the photo, and where; "" where nobody knows."""
-    if item.scene == "unknown":
-        return ""
     sample = item.sample
     if sample.clean:
-        return "Nothing is wrong with the photo."
+        known = sample.complete and item.scene != "unknown"
+        return "Nothing is wrong with the photo." if known else ""
     if sample.whole:
-        return f"The whole photo shows {_listed(sample.whole, ordered=True)}."
+        ordered = all(one.kind for one in sample.whole)
+        return f"The whole photo shows {_listed(sample.whole, ordered=ordered)}."
     lines = []
     for index, region in enumerate(sample.regions):
         name = f" ({region.label})" if region.label else ""

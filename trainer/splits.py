@@ -50,9 +50,7 @@ def look_alikes(hashes: Sequence[int], distance: int = DISTANCE) -> npt.NDArray[
     return _components(ones, others, len(data))
 
 
-def groups_of(
-    alike: npt.NDArray[np.int64], sources: Sequence[str]
-) -> npt.NDArray[np.int64]:
+def groups_of(alike: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArray[np.int64]:
     """Groups in which look-alikes, and all photos of one source, stand together."""
     first: dict[str, int] = {}
     pairs = [(i, first.setdefault(source, i)) for i, source in enumerate(sources)]

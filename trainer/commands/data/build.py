@@ -83,7 +83,8 @@ def build(
     if labeller is not None:
         from trainer.labeller import open_labeller
 
-        names |= {"labeller": open_labeller(labeller), "labeller_name": labeller}
+        opened = open_labeller(labeller)
+        names |= {"labeller": opened, "labeller_name": opened.name}
     if rewriter is not None:
         from trainer.rewrite import open_rewriter
 
