@@ -35,9 +35,9 @@ EXIT_CODES = {
     "at all, an `--out` or `--output` that cannot be written, an existing `--output` without "
     "`--force`, a missing model.",
     3: "Some photo failed: it is not there or no photo, the box is wholly outside, its pictures "
-    "exist and `--force` was not given. The others were done. 3 wins over 1. `spider data build` and "
-    "`convert`: photos that could not be used were left out. `spider eval`: cases of photos that "
-    "failed count as wrong.",
+    "exist and `--force` was not given. The others were done. 3 wins over 1. `spider data build` "
+    "and `convert`: photos that could not be used were left out. `spider eval`: cases of photos "
+    "that failed count as wrong.",
     70: "spider itself failed, or the output could not be written. `--debug` shows where.",
     130: "Ctrl-C. Nothing half-written stays. (143: terminated.)",
 }

@@ -63,8 +63,8 @@ def build(
 ) -> None:
     """Photos -> regions -> distortions -> questions and answers, as Parquet shards.
 
-    Stopped at any moment, the same command goes on. The same photos, settings and seed give the same
-    bytes.
+    Stopped at any moment, the same command goes on. The same photos, settings and seed give the
+    same bytes.
     """
     from trainer.build.run import build_data
     from trainer.regions import choose_finder
