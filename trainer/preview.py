@@ -1,8 +1,7 @@
 """A data set on one page: photos with their masks, questions and answers, as an HTML file.
 
-The page needs nothing else: pictures are inside, and its own rules (a content security policy)
-forbid it to load anything or to run any script but its own. All text comes from strangers; it is
-escaped.
+The page needs nothing else, and its own rules (a content security policy) forbid it to load
+anything or to run any script but its own. All text comes from strangers; it is escaped.
 """
 
 import base64
@@ -22,7 +21,7 @@ from trainer.datasets.schema import Item, from_row
 from trainer.datasets.store import DataSet, open_data
 from trainer.opencv import resized
 from trainer.regions import position_words
-from trainer.rows import QA
+from trainer.rows import QA, SUBTASKS
 from trainer.truth import Applied, BoolMask, Pixels, Region
 
 __all__ = ["Chosen", "choose_photos", "page", "preview_data"]
@@ -44,7 +43,6 @@ class Chosen:
     split: str
     path: Path
     group: int
-    """Row group."""
     row: int
     """In its row group."""
 
@@ -84,11 +82,16 @@ def choose_photos(data: DataSet, split: str | None, count: int, seed: int) -> li
     if not total:
         raise UsageError(f"{data.folder} holds no photo", code="no_photos")
     rng = np.random.default_rng(seed)
+    wanted = {
+        name: min(len(found), max(round(count * len(found) / total), min(_FEWEST, count)))
+        for name, found in places.items()
+    }
+    # What small splits get beyond their share comes off the largest, as far as it can.
+    largest = max(wanted, key=lambda name: wanted[name])
+    wanted[largest] = max(wanted[largest] - max(0, sum(wanted.values()) - count), 1)
     chosen: list[Chosen] = []
-    for all_of_it in places.values():
-        share = round(count * len(all_of_it) / total)
-        wanted = min(len(all_of_it), max(share, min(_FEWEST, count)))
-        drawn = rng.choice(len(all_of_it), size=wanted, replace=False)
+    for name, all_of_it in places.items():
+        drawn = rng.choice(len(all_of_it), size=wanted[name], replace=False)
         chosen += [all_of_it[int(i)] for i in sorted(drawn)]
     return chosen
 
@@ -150,7 +153,7 @@ def page(name: str, data: DataSet, photos: Sequence[dict[str, Any]]) -> str:
     except ModuleNotFoundError as error:
         raise UsageError(
             "spider data preview needs Jinja2",
-            hint="pip install 'spider-iqa[train,report]'",
+            hint="pip install 'spider-iqa[train]'",
             code="missing_extra",
         ) from error
     folder = files("trainer") / "pages"
@@ -162,6 +165,7 @@ def page(name: str, data: DataSet, photos: Sequence[dict[str, Any]]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    order: dict[str, int] = {task: number for number, task in enumerate(SUBTASKS)}
     tasks: dict[str, int] = {}
     for photo in photos:
         for row in photo["rows"]:
@@ -170,7 +174,7 @@ def page(name: str, data: DataSet, photos: Sequence[dict[str, Any]]) -> str:
         name=_text(name),
         splits={split: data.count(split) for split in data.splits},
         shown={s: sum(photo["split"] == s for photo in photos) for s in data.splits},
-        tasks=tasks,
+        tasks=dict(sorted(tasks.items(), key=lambda item: order.get(item[0], len(order)))),
         photos=photos,
         # Our own files: the only text that is not escaped.
         style=Markup(texts["preview.css"]),
@@ -272,16 +276,9 @@ def _picture(pixels: Pixels) -> str:
     if factor < 1:
         size = max(1, round(width * factor)), max(1, round(height * factor))
         pixels = resized(pixels, size, cv2.INTER_AREA)
-    done, data = cv2.imencode(
-        ".jpg",
-        cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR),
-        [
-            cv2.IMWRITE_JPEG_QUALITY,
-            _QUALITY,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-        ],
-    )
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise RuntimeError(f"OpenCV could not encode a {pixels.shape} photo as JPEG")
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

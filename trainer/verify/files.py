@@ -13,7 +13,7 @@ from spider_cli.errors import UsageError
 from trainer.datasets.schema import SCHEMA, features, reference_features
 from trainer.datasets.store import CARD, CHECKSUMS, CONFIG, REJECTS, sha256_of
 from trainer.verify.findings import Finding, Reporter, shown
-from trainer.verify.photo import unsafe
+from trainer.verify.paths import unsafe
 
 __all__ = ["Shard", "check_counts", "check_files", "other_libraries", "read_config"]
 

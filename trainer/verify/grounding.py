@@ -205,7 +205,7 @@ def _check_order(row: Row, photo: Photo, names: Plan, sure: bool) -> None:
     plans = [_plan_of(region.distortions) for region in photo.regions]
     whole = _plan_of(photo.whole)
     words = f"{', then '.join(names)} {_ORDER_WORDS[row.subtask]}"
-    holders = [i for i, plan in enumerate(plans) if part(plan) in keys]
+    holders = [i for i, region in enumerate(photo.regions) if _may_be(region, part, keys)]
     if row.region is not None:
         _check_order_target(row, photo.regions[row.region], plans[row.region], keys, words)
         rivals = [i for i in holders if i != row.region]
@@ -253,6 +253,14 @@ def _check_order_target(row: Row, region: Region, plan: Plan, keys: set[Plan], w
             "wrong_order",
             f"says {', then '.join(read)}, expected {', then '.join(plan)}",
         )
+
+
+def _may_be(region: Region, part: Callable[[Plan], Plan], keys: set[Plan]) -> bool:
+    """The question may mean the region: where its order is not known, any order will do."""
+    plan = _plan_of(region.distortions)
+    if region.ordered or len(plan) < 2:
+        return part(plan) in keys
+    return any(set(key) <= set(plan) for key in keys)
 
 
 def _plan_of(applied: Sequence[Applied]) -> Plan:

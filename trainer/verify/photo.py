@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from trainer.datasets.schema import SCENES
 from trainer.splits import perceptual_hash
 from trainer.truth import Applied, Pixels, Region
 from trainer.verify.faults import read_distortions
 from trainer.verify.findings import Finding, Record, Reporter, shown
+from trainer.verify.paths import unsafe
 from trainer.verify.pictures import digest_of, read_photo
 from trainer.verify.pixels import EXACT, check_pixels
 from trainer.verify.regions import read_regions
@@ -17,7 +17,7 @@ from trainer.verify.rows import check_rows
 from trainer.verify.subject import Photo
 from trainer.verify.suspects import Tolerance
 
-__all__ = ["Facts", "Rules", "check_photo", "check_reference", "unsafe"]
+__all__ = ["Facts", "Rules", "check_photo", "check_reference"]
 
 _ANY_SIZE = 1 << 30
 _DOUBTFUL = re.compile(r"regions\[(\d+)\]\.(?:mask|point|distortions)|whole|regions$")
@@ -154,18 +154,6 @@ def check_reference(row: object, report: Reporter, number: int) -> Facts:
         (),
         -1 if pixels is None else perceptual_hash(pixels),
     )
-
-
-def unsafe(path: str) -> str:
-    """Why a path must not be followed; "" when it may be."""
-    parts = PurePosixPath(path.replace("\\", "/")).parts
-    if not path or "\0" in path:
-        return "expected the path of a photo"
-    if path.startswith(("/", "\\")) or (len(path) > 1 and path[1] == ":"):
-        return "an absolute path, expected one relative to the photos' folder"
-    if ".." in parts:
-        return "a path that leaves the photos' folder"
-    return ""
 
 
 def _doubted(found: Sequence[Finding], count: int) -> frozenset[int]:

@@ -12,6 +12,7 @@ from trainer.verify.findings import Reporter
 from trainer.verify.suspects import (
     Suspect,
     Tolerance,
+    by_chance,
     explain,
     fitting_edge,
     grown,
@@ -166,9 +167,14 @@ class _Compared:
     def say_suspect(self, suspect: Suspect, redone: Pixels) -> None:
         """Say what is wrong with one region, or with a photo that was distorted all over."""
         inside, tolerance = suspect.where, self.tolerance
+        found = explain(suspect, self.pixels, tolerance) if self.searching else None
+        if found is not None:
+            self.report.say(*found)
+            return
         still = inside & ~tolerance.wrong(self.pixels, self.reference)
         still = still & tolerance.wrong(redone, self.reference)
         share = float(still.sum()) / max(1, int(inside.sum()))
+        said = "do not give the photo's pixels"
         if share > _UNTOUCHED and suspect.name != "whole":
             self.report.say(
                 f"{suspect.name}.mask",
@@ -176,14 +182,11 @@ class _Compared:
                 f"covers more than is distorted: {int(still.sum()):,} pixels under it "
                 f"({share:.0%}) are the reference's",
             )
-            return
-        if self.searching:
-            found = explain(suspect, self.pixels, tolerance)
-            if found is not None:
-                self.report.say(*found)
-                return
-        said = "do not give the photo's pixels"
-        _say_difference(self.report, suspect.listed, self.pixels, redone, inside, said)
+        elif self.searching and by_chance(suspect, self.pixels, tolerance):
+            said += ": no other order, level or type does, so the seed may be another"
+            self.report.say(suspect.listed, "pixels", said)
+        else:
+            _say_difference(self.report, suspect.listed, self.pixels, redone, inside, said)
 
 
 def _say_difference(

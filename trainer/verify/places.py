@@ -4,8 +4,11 @@ import re
 from collections.abc import Sequence
 
 from spider_cli.vocabulary import HORIZONTAL, VERTICAL
+from trainer.labeller import plain_label
+from trainer.placed import placed_distortions
 from trainer.regions import position_words
 from trainer.truth import Region
+from trainer.verify.faults import telling
 from trainer.verify.findings import Record, shown
 from trainer.verify.subject import Photo
 
@@ -28,6 +31,8 @@ def check_places(record: Record, task: str, answer: str, region: int | None, pho
         meant = photo.regions
     said = len(record.report.found)
     _check_words(record, task, answer, region, meant, photo)
+    if task == "describe" and len(record.report.found) == said:
+        _check_faults_there(record, answer, photo)
     if len(record.report.found) > said:
         return  # spans of other words are others
     spans = record.records("spans")
@@ -74,6 +79,48 @@ def _check_words(
                 f"does not say {shown(' '.join(words))}, where regions[{number}] is",
             )
             break
+
+
+def _check_faults_there(record: Record, answer: str, photo: Photo) -> None:
+    """What the answer puts in a place is at that place, and all of it."""
+    missing = [(one, _place(one, photo), set(_told(one))) for one in photo.regions]
+    for placed in placed_distortions(answer):
+        said = [word for word in (placed.vertical, placed.horizontal) if word]
+        if not said or placed.whole:
+            continue
+        faults = {(one.family, one.severity) for one in placed.distortions}
+        faults |= {(name, "") for name in placed.other}
+        there = [entry for entry in missing if set(said) <= set(entry[1])]
+        wrong = faults.difference(*(_told(region) for region, _, _ in there))
+        if wrong:
+            record.report.say(
+                "answer",
+                "wrong_place_word",
+                f"puts {_in_words(wrong)} on the {' '.join(said)}, where "
+                + ("no region shows it" if there else "no region is"),
+            )
+            return
+        for _, _, left in there:
+            left -= faults
+    for index, (_, place, left) in enumerate(missing):
+        if left:
+            record.report.say(
+                "answer",
+                "wrong_place_word",
+                f"does not put {_in_words(left)} on the {' '.join(place)}, where "
+                f"regions[{index}] shows it",
+            )
+            return
+
+
+def _told(region: Region) -> set[tuple[str, str]]:
+    """Families with their strongest severities, and other faults without, as answers tell them."""
+    families, others = telling(region.distortions)
+    return {*families.items(), *((name, "") for name in others)}
+
+
+def _in_words(faults: set[tuple[str, str]]) -> str:
+    return ", ".join(sorted(f"{severity} {name}".strip() for name, severity in faults))
 
 
 def _check_all_spanned(record: Record, spans: Sequence[Record], answer: str) -> None:
@@ -177,8 +224,16 @@ def _check_label(record: Record, question: str, region: int | None, photo: Photo
         record.report.say("region", "no_target", "is -1, expected the region asked about by name")
         return
     label = photo.regions[region].label
-    plain = label.lower().removeprefix("the ").strip()
-    if not plain or plain not in question.lower():
+    plain = plain_label(label)
+    same = [i for i, one in enumerate(photo.regions) if plain_label(one.label) == plain]
+    if plain and len(same) > 1:
+        other = next(i for i in same if i != region)
+        record.report.say(
+            "question",
+            "wrong_label",
+            f"asks about {shown(label)}, as regions[{other}] is called, too",
+        )
+    elif not plain or plain not in question.lower():
         record.report.say(
             "question",
             "wrong_label",

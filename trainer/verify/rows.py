@@ -11,6 +11,7 @@ from spider_cli.questions import (
     says_nothing,
     says_whole,
 )
+from spider_cli.results import Box
 from trainer.boxes import CLEAN_SHARE, OTHER_SHARE, OWN_SHARE
 from trainer.datasets.schema import row_id
 from trainer.truth import Applied
@@ -23,8 +24,8 @@ from trainer.verify.subject import Photo, Row, read_row
 
 __all__ = ["check_rows"]
 
-_SLACK = 0.1
-"""Shares of a box are taken from every fourth pixel when it is drawn."""
+_ROUNDED = 2
+"""Pixels by which a box's sides are off when it is drawn: shares are of every fourth pixel."""
 _OUTSIDE = ("score", "choice", "chat")
 
 
@@ -39,6 +40,13 @@ def check_rows(records: Sequence[Record], photo: Photo) -> None:
             continue
         read_as_told = _check_reading(row)
         if not photo.sound or _in_doubt(row, photo):
+            continue
+        if row.empty and photo.scene in ("authentic", "unknown"):
+            row.say(
+                "truth",
+                "not_known",
+                f"is nothing, but in a photo of scene {photo.scene} nothing is known to be clean",
+            )
             continue
         if row.task.startswith("ground_") and not check_grounding(row, photo):
             continue  # of another region all else would be wrong, too
@@ -162,27 +170,35 @@ def _check_box(row: Row, photo: Photo) -> None:
             f"does not ask about the row's box, {phrase}: {shown(row.question)}",
         )
     x1, y1, x2, y2 = row.box
+    slack = _rim_share(row.box)
     shares = [float(np.mean(region.mask[y1:y2, x1:x2])) for region in photo.regions]
     if row.region is not None:
         own = shares.pop(row.region)
-        if own < OWN_SHARE - _SLACK:
+        if own < OWN_SHARE - slack:
             row.say(
                 "box",
                 "box_off_region",
                 f"lies on regions[{row.region}] with {own:.0%} of its pixels, expected at least "
                 f"{OWN_SHARE:.0%}",
             )
-        if sum(shares) > OTHER_SHARE + _SLACK:
+        if sum(shares) > OTHER_SHARE + slack:
             row.say(
                 "box",
                 "box_on_others",
                 f"lies on other regions with {sum(shares):.0%} of its pixels, expected at most "
                 f"{OTHER_SHARE:.0%}",
             )
-    elif row.empty and (photo.whole or sum(shares) > CLEAN_SHARE + _SLACK):
+    elif row.empty and (photo.whole or sum(shares) > CLEAN_SHARE + slack):
         share = 1.0 if photo.whole else sum(shares)
         row.say(
             "box",
             "box_not_clean",
             f"is distorted in {share:.0%} of its pixels, but the truth is that it is clean",
         )
+
+
+def _rim_share(box: Box) -> float:
+    """Share of a box that lies at its sides, no deeper than what is lost when it is drawn."""
+    x1, y1, x2, y2 = box
+    inner = max(0, x2 - x1 - 2 * _ROUNDED) * max(0, y2 - y1 - 2 * _ROUNDED)
+    return 1 - inner / ((x2 - x1) * (y2 - y1))

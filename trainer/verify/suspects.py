@@ -15,6 +15,7 @@ __all__ = [
     "Redo",
     "Suspect",
     "Tolerance",
+    "by_chance",
     "explain",
     "fitting_edge",
     "grown",
@@ -144,13 +145,6 @@ def explain(suspect: Suspect, pixels: Pixels, tolerance: Tolerance) -> tuple[str
                 "not_there",
                 f"the pixels show {order_of(fewer)} alone, the record says {order_of(plan)}",
             )
-    if _by_chance(suspect, pixels, tolerance, core):
-        return (
-            suspect.listed,
-            "pixels",
-            "do not give the photo's pixels: no other order, level or type does, so the seed may "
-            "be another",
-        )
     return None
 
 
@@ -192,8 +186,9 @@ def reach_of(feather: float) -> int:
     return int(np.ceil(feather * 4 / 3)) + 2
 
 
-def _by_chance(suspect: Suspect, pixels: Pixels, tolerance: Tolerance, core: BoolMask) -> bool:
-    """Chance is in what the record asks for, and nearly all pixels are others."""
+def by_chance(suspect: Suspect, pixels: Pixels, tolerance: Tolerance) -> bool:
+    """Chance is in what the record asks for, and nearly all pixels are others: another seed?"""
+    core = _core(suspect)
     redone = suspect.redo(suspect.plan, None, 0)
     if tolerance.equal(redone, suspect.redo(suspect.plan, None, 1), core):
         return False

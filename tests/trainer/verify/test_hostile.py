@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from trainer.datasets.schema import decode_png
 from trainer.verify.findings import Record, Reporter, shown
-from trainer.verify.photo import Rules, check_photo, check_reference, unsafe
+from trainer.verify.paths import unsafe
+from trainer.verify.photo import Rules, check_photo, check_reference
 
 SCALARS = st.one_of(
     st.none(),

@@ -37,6 +37,37 @@ QUESTIONS: dict[str, tuple[str, Callable[[Rows], object], list[str]]] = {
         question(0, 10, answer="The region on the top right shows severe blur, then severe noise."),
         ["000000-10, answer: says 'top right', expected 'top left', where it is"],
     ),
+    "distortions in each other's places": (
+        TRAIN,
+        question(
+            0, 0, spans=[],
+            answer="The region on the top left shows mild noise. The region on the bottom right "
+            "shows severe blur and severe noise.",
+        ),
+        ["000000-00, answer: puts mild noise on the top left, where no region shows it"],
+    ),
+    "a distortion left out of a place": (
+        TRAIN,
+        question(
+            0, 0, spans=[],
+            answer="The region on the top left shows severe noise. The region on the bottom right "
+            "shows mild noise. There is severe blur.",
+        ),
+        [
+            "000000-00, answer: does not put severe blur on the top left, where regions[0] shows it"
+        ],
+    ),
+    "called clean, which nobody knows": (
+        TEST,
+        question(
+            1, 3, truth=[], other=[], region=-1, subtask="clean", box=[80, 70, 150, 120],
+            answer="no visible distortion",
+        ),
+        [
+            "000005-03, truth: is nothing, but in a photo of scene authentic nothing is known to "
+            "be clean"
+        ],
+    ),
     "the wrong place in a question": (
         TRAIN,
         question(0, 1, question="Describe the quality of the region on the bottom left."),
