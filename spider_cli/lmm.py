@@ -71,6 +71,9 @@ class Eyes(Protocol):
     def look(self, photos: Sequence[Pixels]) -> list[Look]:
         """Encode photos, (height, width, 3) uint8 RGB each."""
 
+    def forced(self, ask: Ask) -> list[int]:
+        """Token ids of an ask's forced start; empty without one."""
+
     def inputs(self, asks: Sequence[Ask]) -> "dict[str, Any]":
         """Left-padded model inputs, one row per ask, ending where the answer begins (after the
         forced start, where there is one)."""
@@ -144,7 +147,7 @@ class LanguageModel:
         """Sum of log-probabilities of `tokens` after the answer tokens `before`."""
         total = 0.0
         given = list(before)
-        start = tuple(ask.prefix_ids) or tuple(self.encode(ask.prefix))
+        start = self.eyes.forced(ask)
         for token in tokens:
             forced = Ask(ask.look, ask.question, prefix_ids=(*start, *given))
             row = self.next_logits([forced])[0].astype(np.float64)

@@ -114,13 +114,15 @@ def test_torch_load_reads_tensors_only_and_only_to_train() -> None:
     assert found == []
 
 
-def test_code_of_model_folders_is_never_trusted() -> None:
+def test_code_of_model_folders_is_never_trusted_unasked() -> None:
+    """Only a recipe's `model.remote_code` may, which is off unless the user sets it."""
+    asked = ("False", "remote_code", "base.remote_code")
     found = [
         where(file, call.lineno, "trust_remote_code")
         for file in python_files(*PACKAGES)
         for call in calls(tree(file))
         for keyword in call.keywords
-        if keyword.arg == "trust_remote_code" and ast.unparse(keyword.value) != "False"
+        if keyword.arg == "trust_remote_code" and ast.unparse(keyword.value) not in asked
     ]
     assert found == []
 

@@ -49,6 +49,12 @@ class NanoEyes:
             looks.append(Look((width, height), looked, _Payload(pixels, own[0], tokens)))
         return looks
 
+    def forced(self, ask: Ask) -> list[int]:
+        if ask.prefix_ids:
+            return list(ask.prefix_ids)
+        ids: list[int] = self.tokenizer(ask.prefix, add_special_tokens=False)["input_ids"]
+        return ids
+
     def inputs(self, asks: Sequence[Ask]) -> dict[str, Any]:
         rows: list[list[int]] = []
         features: list[Tensor] = []
@@ -66,10 +72,7 @@ class NanoEyes:
                 features.append(tokens)
                 counts.append(len(tokens))
             ids = self.processor.token_ids(prompt, len(payload.tokens), counts)
-            forced = (
-                ask.prefix_ids or self.tokenizer(ask.prefix, add_special_tokens=False)["input_ids"]
-            )
-            rows.append([*ids, *forced])
+            rows.append([*ids, *self.forced(ask)])
         longest = max(map(len, rows))
         pad = self.tokenizer.pad_token_id
         device = self.model.device

@@ -1,0 +1,180 @@
+"""The base model of a recipe: found on disk or fetched from the hub, checked, loaded."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spider_cli.errors import UsageError
+from spider_cli.weights.loading import explained, load_whole
+from spider_cli.weights.revision import revision_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainer.tuning.recipe import ModelPart
+
+__all__ = ["Base", "find_base", "licence_of", "load_base", "skeleton"]
+
+_SETTINGS = ("*.json", "*.jinja", "*.txt", "*.model", "README.md")
+_WEIGHTS = ("*.safetensors",)
+_KINDS_OF_MORE = ("phi4_multimodal",)
+"""Models that hear as well as see: transformers lists them elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base model on this machine."""
+
+    name: str
+    """As the recipe names it: a hub repository, or a folder."""
+    folder: Path
+    revision: str
+    """The hub's commit; of a folder `spider_cli.weights.revision.revision_of`."""
+    remote_code: bool = False
+
+    @property
+    def local(self) -> bool:
+        """True for a folder, False for a hub repository."""
+        return Path(self.name).expanduser().is_dir()
+
+
+def find_base(part: "ModelPart", *, weights: bool = True) -> Base:
+    """Find the base model; a hub repository is fetched into the hub's cache where it is not there.
+
+    Args:
+        weights: False fetches settings and tokenizer alone.
+
+    Raises:
+        UsageError: there is none of that name, it cannot be fetched, or it is no
+            image-text-to-text model.
+    """
+    folder = Path(part.base).expanduser()
+    if folder.is_dir():
+        base = Base(part.base, folder, "", part.remote_code)
+        _check(base)
+        return Base(part.base, folder, revision_of(folder) if weights else "", part.remote_code)
+    if part.base.startswith((".", "/", "~")) or part.base.count("/") != 1:
+        raise UsageError(
+            f"no base model {part.base!r}: it is neither a folder nor a hub repository OWNER/NAME",
+            hint="set model.base in the recipe, or --set model.base=DIR",
+            code="model_missing",
+        )
+    fetched = _fetch(part, weights=weights)
+    base = Base(part.base, fetched, fetched.name, part.remote_code)
+    _check(base)
+    return base
+
+
+def load_base(base: Base, dtype: "torch.dtype") -> Any:
+    """The model, on the CPU.
+
+    Raises:
+        UsageError: it does not load.
+    """
+    with explained(base.folder, "an image-text-to-text model"):
+        if base.remote_code:
+            return load_whole(_class(base), base.folder, dtype=dtype, trust_remote_code=base.remote_code)
+        return load_whole(_class(base), base.folder, dtype=dtype)
+
+
+def skeleton(base: Base, dtype: "torch.dtype") -> Any:
+    """The model without its weights, on torch's "meta" device: its shapes take no memory.
+
+    Raises:
+        UsageError: its configuration does not load.
+    """
+    import torch
+    from transformers import AutoConfig
+
+    with explained(base.folder, "an image-text-to-text model"):
+        config = AutoConfig.from_pretrained(
+            str(base.folder), local_files_only=True, trust_remote_code=base.remote_code
+        )
+        with torch.device("meta"):
+            return _class(base).from_config(config, dtype=dtype, trust_remote_code=base.remote_code)
+
+
+def licence_of(folder: Path) -> str:
+    """The licence that a model's card names in its header; "" where there is none."""
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    if not text.startswith("---"):
+        return ""
+    named = {"license": "", "license_name": ""}
+    for line in text.split("\n---", 1)[0].splitlines():
+        key, _, value = line.partition(":")
+        if key in named:
+            named[key] = value.strip().strip("'\"")
+    return named["license_name"] if named["license"] == "other" else named["license"]
+
+
+def _class(base: Base) -> Any:
+    """The transformers class that loads it."""
+    import transformers
+
+    config = _config(base.folder)
+    if base.remote_code and "AutoModelForCausalLM" in config.get("auto_map", {}):
+        return transformers.AutoModelForCausalLM
+    if str(config.get("model_type")) in _KINDS_OF_MORE:
+        return transformers.AutoModelForMultimodalLM
+    return transformers.AutoModelForImageTextToText
+
+
+def _check(base: Base) -> str:
+    """The model's type.
+
+    Raises:
+        UsageError: transformers knows it as no image-text-to-text model.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+    config = _config(base.folder)
+    kind = str(config.get("model_type"))
+    if kind in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES or kind in _KINDS_OF_MORE:
+        return kind
+    if config.get("auto_map"):
+        if base.remote_code:
+            return kind
+        raise UsageError(
+            f"{base.name} brings code of its own, which is not run unasked",
+            hint="where you trust it: --set model.remote_code=true",
+            code="remote_code",
+        )
+    raise UsageError(
+        f"{base.name} is no image-text-to-text model: its config.json says model_type {kind!r}",
+        hint="such as Qwen/Qwen3-VL-2B-Instruct or HuggingFaceTB/SmolVLM-Instruct",
+        code="not_image_text",
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no base model in {folder}: {error}",
+            hint="name a folder with config.json and safetensors, or a hub repository OWNER/NAME",
+            code="model_missing",
+        ) from error
+    return value if isinstance(value, dict) else {}
+
+
+def _fetch(part: "ModelPart", *, weights: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = [*_SETTINGS, *(_WEIGHTS if weights else ())]
+    patterns += ["*.py"] if part.remote_code else []
+    try:
+        return Path(snapshot_download(part.base, revision=part.revision, allow_patterns=patterns))
+    except Exception as error:  # the hub's client raises its own, requests' and OSErrors
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        at = f" at revision {part.revision}" if part.revision else ""
+        raise UsageError(
+            f"the base model {part.base}{at} cannot be fetched: {lines[0]}",
+            hint="check model.base and model.revision, the network and HF_ENDPOINT; or download it "
+            "elsewhere and give --set model.base=DIR",
+            code="model_missing",
+        ) from error

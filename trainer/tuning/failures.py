@@ -1,0 +1,70 @@
+"""What ends a run early, in one clear line."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from spider_cli.errors import SpiderError, UsageError
+
+if TYPE_CHECKING:
+    from trainer.tuning.recipe import Recipe
+
+__all__ = ["memory_explained", "said_once"]
+
+_PATIENCE = 5.0
+"""Seconds."""
+
+
+@contextmanager
+def said_once(first: bool, *codes: str) -> Iterator[None]:
+    """Errors that all processes run into are said by the first alone.
+
+    The others wait a little: whoever launched them ends them once the first has ended. Where the
+    first fares better, they do say theirs.
+
+    Args:
+        first: this is that one.
+        codes: of such errors; all when none is given.
+    """
+    try:
+        yield
+    except SpiderError as error:
+        if not first and (not codes or error.code in codes):
+            time.sleep(_PATIENCE)
+        raise
+
+
+@contextmanager
+def memory_explained(recipe: "Recipe") -> Iterator[None]:
+    """Say which setting to lower when memory is short.
+
+    Raises:
+        UsageError: for what torch raises then.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        short = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        said = str(error)
+        if not (short or "out of memory" in said or "can't allocate memory" in said):
+            raise
+        run = recipe.run
+        hints = []
+        if run.micro_batch > 1:
+            hints.append(f"run.micro_batch (now {run.micro_batch}; run.batch stays)")
+        if not run.checkpointing:
+            hints.append("set run.checkpointing=true")
+        hints.append(f"run.max_length (now {run.max_length})")
+        hints.append(f"augment.sizes to smaller photos (now {list(recipe.augment.sizes)})")
+        if recipe.parts.vision == "full":
+            hints.append('parts.vision to "lora" or "frozen"')
+        hints.append("or spread the model: accelerate launch with FSDP")
+        first_line = said.strip().splitlines()[0] if said.strip() else "no memory left"
+        raise UsageError(
+            f"out of memory: {first_line}",
+            hint=f"lower, in this order: {'; '.join(hints)}. Then go on with --resume",
+            code="out_of_memory",
+        ) from error

@@ -1,0 +1,189 @@
+"""What stage 1 minimises: next-token cross-entropy on answers, and what a recipe adds to it.
+
+All terms are sums over steps, divided by the number of live tokens of the whole batch: of all its
+rows, all micro-batches, all processes. So the loss is the same however a batch is split up. A step
+with a soft target is taught by that alone, not by its token besides, and counts as `weight` tokens:
+with weight 1 as much as any other.
+"""
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from spider_cli.errors import UsageError
+from trainer.tuning.encode import IGNORED
+from trainer.tuning.opinions import LEVEL_VALUES
+
+if TYPE_CHECKING:
+    from trainer.tuning.recipe import Losses
+
+__all__ = ["AnswerLoss", "answer_loss", "check_losses", "divergence", "fidelity", "predicting"]
+
+_EPSILON = 1e-8
+
+
+class AnswerLoss:
+    """The loss of a model on a batch of `collate.Collator`.
+
+    Logits are computed only where an answer is predicted, for models that can be asked for some.
+
+    Args:
+        weights: of the recipe.
+    """
+
+    def __init__(self, weights: "Losses") -> None:
+        self.weights = weights
+        self._chooses: bool | None = None
+
+    def __call__(self, model: Any, batch: dict[str, Any], live: Tensor | float) -> Tensor:
+        """This batch's share of the loss.
+
+        Args:
+            model: plain, or wrapped by peft, DDP, FSDP or the like.
+            batch: of the collator, on the model's device.
+            live: number of live tokens of the whole batch that a step of the optimizer has.
+
+        Returns:
+            A scalar, float32.
+        """
+        if self._chooses is None:
+            self._chooses = _chooses(model)
+        inputs = {k: v for k, v in batch.items() if k not in ("labels", "targets", "notes")}
+        labels: Tensor = batch["labels"]
+        kept = predicting(labels)
+        if self._chooses:
+            logits = model(**inputs, logits_to_keep=kept, use_cache=False).logits
+        else:
+            logits = model(**inputs, use_cache=False).logits[:, kept]
+        return answer_loss(logits, kept, labels, batch["targets"], self.weights) / live
+
+
+def predicting(labels: Tensor) -> Tensor:
+    """Positions from which some row of a batch predicts a live token.
+
+    Args:
+        labels: (rows, length).
+
+    Returns:
+        (K,) int64, ascending.
+    """
+    return (labels[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
+
+
+def answer_loss(
+    logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Tensor], weights: "Losses"
+) -> Tensor:
+    """All terms of a batch, as a sum over its steps.
+
+    Args:
+        logits: (rows, K, vocabulary), those at the positions `kept`.
+        kept: of `predicting`.
+        labels: (rows, length).
+        targets: of `collate.targets_of`.
+        weights: of the recipe.
+
+    Returns:
+        A scalar, float32.
+    """
+    wanted = labels[:, kept + 1]  # (rows, K)
+    row, step = (wanted != IGNORED).nonzero(as_tuple=True)
+    log_p = logits[row, step].float().log_softmax(dim=-1)  # (N, vocabulary)
+    hard = -log_p.gather(1, wanted[row, step][:, None])[:, 0]
+    place = weights.soft_positions if "place_at" in targets else 0.0
+    level = weights.soft_levels if "level_at" in targets else 0.0
+    order = weights.fidelity if "level_at" in targets else 0.0
+    if not place and not level and not order:
+        return hard.sum()
+    number = torch.full(labels.shape, -1, device=labels.device)
+    number[row, kept[step] + 1] = torch.arange(len(row), device=labels.device)
+    counted = torch.ones_like(hard)
+    loss = hard.new_zeros(())
+    for name, weight in (("place", place), ("level", level)):
+        if weight:
+            at = number[tuple(targets[f"{name}_at"].T)]
+            counted[at] = 0
+            tokens, shares = targets[f"{name}_tokens"], targets[f"{name}_shares"]
+            loss = loss + weight * divergence(log_p[at].gather(1, tokens), shares).sum()
+    if order:
+        at = number[tuple(targets["level_at"].T)]
+        closed = log_p[at].gather(1, targets["level_tokens"]).softmax(dim=1)  # (M, 5)
+        scores: Tensor = closed @ closed.new_tensor(LEVEL_VALUES)
+        loss = loss + order * fidelity(scores, targets["level_mean"], targets["level_part"])
+    total: Tensor = loss + (hard * counted).sum()
+    return total
+
+
+def divergence(log_p: Tensor, shares: Tensor) -> Tensor:
+    """Kullback-Leibler divergence from soft targets to predictions over the full vocabulary.
+
+    Args:
+        log_p: (N, K) log-probabilities of the targets' tokens.
+        shares: (N, K) target probabilities, which sum to 1.
+
+    Returns:
+        (N,), 0 where they agree.
+    """
+    costs: Tensor = (torch.special.xlogy(shares, shares) - shares * log_p).sum(dim=1)
+    return costs
+
+
+def fidelity(scores: Tensor, means: Tensor, parts: Tensor) -> Tensor:
+    """Fidelity loss of pairs (Tsai et al., 2007, as DeQA-Score has it), inside one data set each.
+
+    With p = (1 + erf((s_a - s_b) / 2)) / 2 of predicted scores and g the same of opinions, a pair
+    costs 1 - sqrt(p g) - sqrt((1 - p)(1 - g)).
+
+    Args:
+        scores: (M,) predicted, 1-5.
+        means: (M,) opinions, 1-5.
+        parts: (M,) numbers of data sets.
+
+    Returns:
+        The mean over all pairs of a data set times its number of photos, summed over data sets;
+        0 where there are no pairs.
+    """
+    a, b = torch.triu_indices(len(scores), len(scores), offset=1, device=scores.device)
+    same = parts[a] == parts[b]
+    a, b = a[same], b[same]
+    p = (1 + torch.erf((scores[a] - scores[b]) / 2)) / 2
+    g = (1 + torch.erf((means[a] - means[b]) / 2)) / 2
+    costs = 1 - (p * g + _EPSILON).sqrt() - ((1 - p) * (1 - g) + _EPSILON).sqrt()
+    # m photos make m (m - 1) / 2 pairs: the mean of those times m.
+    photos = (parts[a][:, None] == parts).sum(dim=1)
+    total: Tensor = (costs * 2 / (photos - 1).clamp(min=1)).sum()
+    return total
+
+
+def check_losses(weights: "Losses", micro_batch: int) -> None:
+    """Can these be computed?
+
+    Raises:
+        UsageError: patches cannot be taught in such models, or there are no pairs to compare.
+    """
+    if weights.dense_patches:
+        raise UsageError(
+            "losses.dense_patches: the encoders of chat models are not taught patch by patch",
+            hint="--set losses.dense_patches=0",
+            code="bad_recipe",
+        )
+    if weights.fidelity and micro_batch < 2:
+        raise UsageError(
+            "losses.fidelity compares photos of a micro-batch, and run.micro_batch is "
+            f"{micro_batch}",
+            hint="--set run.micro_batch=4, or losses.fidelity=0",
+            code="bad_recipe",
+        )
+
+
+def _chooses(model: Any) -> bool:
+    """Can the model be asked for the logits of some positions only?"""
+    while True:
+        if hasattr(model, "get_base_model"):
+            model = model.get_base_model()
+        elif isinstance(getattr(model, "module", None), torch.nn.Module):
+            model = model.module
+        else:
+            break
+    return "logits_to_keep" in inspect.signature(model.forward).parameters

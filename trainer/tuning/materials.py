@@ -1,0 +1,186 @@
+"""What a run learns from: its rows, how they become batches, and the loss on them."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spider_cli.chat_processors import load_processor as load_from
+from spider_cli.errors import UsageError
+from spider_cli.text_to_point import AXES
+from spider_cli.weights.loading import explained
+from trainer.tuning.collate import Collator
+from trainer.tuning.encode import ChatEncoder
+from trainer.tuning.losses import AnswerLoss, check_losses
+from trainer.tuning.mixture import Mixture
+from trainer.tuning.recipe import Augment, DataPart, Losses, Recipe
+from trainer.tuning.rows import TrainingRows
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainer.tuning.base import Base
+
+__all__ = ["Materials", "end_ids", "gather_materials", "load_processor"]
+
+_EVAL_ROWS = 256
+"""Rows whose loss an evaluation takes."""
+
+
+@dataclass(frozen=True)
+class Materials:
+    """See the module."""
+
+    rows: TrainingRows
+    steps: int
+    counts: list[dict[str, Any]]
+    """Of each data set: path, split, rows, per_epoch."""
+    collate: Collator
+    loss_of: AnswerLoss
+    examined: TrainingRows | None
+    """Rows of the evaluation's data."""
+    micro_batch: int
+    longest: int
+    """Tokens a row may have: the recipe's max_length, or the model's context where that is less."""
+
+    def batch(self, rows: TrainingRows, numbers: list[int]) -> dict[str, Any]:
+        """These rows as a batch."""
+        return self.collate([rows[number] for number in numbers])
+
+    def eval_loss(
+        self, model: Any, device: "torch.device", *, share: int = 0, of: int = 1
+    ) -> tuple[float, int]:
+        """Sum of the loss over the live tokens of every `of`-th row of the evaluation's data, from
+        number `share` on; and how many tokens those are."""
+        total, live = 0.0, 0
+        plain = AnswerLoss(Losses())
+        for numbers in self._shares(share, of):
+            assert self.examined is not None
+            batch = self.batch(self.examined, numbers)
+            labels = batch["labels"]
+            live += int((labels[:, 1:] != -100).sum())
+            moved = {k: v.to(device) if hasattr(v, "to") else v for k, v in batch.items()}
+            total += float(plain(model, moved, 1.0))
+        return total, live
+
+    def _shares(self, share: int, of: int) -> Iterator[list[int]]:
+        mine = [] if self.examined is None else list(range(len(self.examined)))[share::of]
+        for start in range(0, len(mine), self.micro_batch):
+            yield mine[start : start + self.micro_batch]
+
+
+def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
+    """Open the recipe's data and set up what turns it into batches.
+
+    Raises:
+        UsageError: data, tokenizer or losses are not as they should be.
+    """
+    check_losses(recipe.losses, recipe.run.micro_batch)
+    together = recipe.run.micro_batch if recipe.losses.fidelity else 1
+    mixture = Mixture(recipe.data, recipe.run.seed, together=together)
+    tokenizer = processor.tokenizer
+    _check_places(tokenizer, recipe)
+    run = recipe.run
+    longest = min(run.max_length, _context(base) or run.max_length)
+    encoder = ChatEncoder(processor, tokenizer, longest, run.long_rows, ends=end_ids(base) or None)
+    steps = run.steps or max(1, math.ceil((run.epochs or 1) * len(mixture) / run.batch))
+
+    def rows(mix: Mixture, total: int, augment: Augment, losses: Losses) -> TrainingRows:
+        return TrainingRows(
+            mix, encoder, augment=augment, losses=losses, seed=run.seed, total=total
+        )
+
+    return Materials(
+        rows=rows(mixture, steps * run.batch, recipe.augment, recipe.losses),
+        steps=steps,
+        counts=[
+            {"path": one.path, "split": one.split, "rows": one.rows, "per_epoch": one.per_epoch}
+            for one in mixture.counts
+        ],
+        collate=Collator(encoder.pad_id),
+        loss_of=AnswerLoss(recipe.losses),
+        examined=_examined(recipe, rows),
+        micro_batch=run.micro_batch,
+        longest=longest,
+    )
+
+
+def load_processor(base: "Base") -> Any:
+    """The base's processor.
+
+    Raises:
+        UsageError: it does not load.
+    """
+    with explained(base.folder, "an image-text-to-text model"):
+        return load_from(base.folder, remote_code=base.remote_code)
+
+
+def end_ids(base: "Base") -> tuple[int, ...]:
+    """Tokens at which the model stops, as its folder says; empty where it does not."""
+    from transformers import GenerationConfig
+
+    try:
+        said = GenerationConfig.from_pretrained(str(base.folder), local_files_only=True)
+    except (OSError, ValueError):
+        said = GenerationConfig.from_model_config(_config(base))
+    ends = said.eos_token_id
+    return () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
+
+
+def _context(base: "Base") -> int | None:
+    """Tokens that the model can have before it; None where its configuration does not say."""
+    found = getattr(_config(base).get_text_config(), "max_position_embeddings", None)
+    return found if isinstance(found, int) else None
+
+
+def _config(base: "Base") -> Any:
+    from transformers import AutoConfig
+
+    with explained(base.folder, "an image-text-to-text model"):
+        return AutoConfig.from_pretrained(
+            str(base.folder), local_files_only=True, trust_remote_code=base.remote_code
+        )
+
+
+def _examined(recipe: Recipe, rows: Callable[..., TrainingRows]) -> TrainingRows | None:
+    from trainer.tuning.measured import eval_split
+
+    if not recipe.run.eval_every or recipe.run.eval_data is None:
+        return None
+    found = eval_split(recipe.run.eval_data)
+    if found is None:
+        return None
+    path, split = found
+    mixture = Mixture([DataPart(path, split)], recipe.run.seed)
+    return rows(mixture, min(len(mixture), _EVAL_ROWS), Augment(), Losses())
+
+
+def _check_places(tokenizer: Any, recipe: Recipe) -> None:
+    """Can the tokenizer write the positional words?
+
+    Raises:
+        UsageError: it cannot, and the mix may teach them.
+    """
+    tasks = [task for part in recipe.data for task in part.tasks]
+    everything = any(not part.tasks for part in recipe.data)
+    if not everything and not any(task.startswith("ground") for task in tasks):
+        return
+    for words in AXES.values():
+        forms = [
+            tuple(tokenizer(f" {word}", add_special_tokens=False)["input_ids"]) for word in words
+        ]
+        for word, form in zip(words, forms, strict=True):
+            told = tokenizer.decode(list(form), skip_special_tokens=True).strip()
+            if told != word or tokenizer.unk_token_id in form:
+                raise UsageError(
+                    f"the tokenizer cannot write {word!r}: places in photos are said with "
+                    "top, bottom, left and right",
+                    hint="take a base model of English, or data without grounding: "
+                    "--set data.0.tasks=['describe']",
+                    code="model_unfit",
+                )
+        if len(set(forms)) < len(forms):
+            raise UsageError(
+                f"the tokenizer writes {' and '.join(words)} with the same tokens",
+                code="model_unfit",
+            )

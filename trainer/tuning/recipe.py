@@ -1,0 +1,298 @@
+"""A recipe of stage 1: which model, which of its parts learn, from what, and how.
+
+A TOML file has one table per class below; the text under each field is its documentation. Shipped
+recipes lie in trainer/recipes.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from spider_cli.errors import UsageError
+from trainer.tuning.tables import build, nearest, override
+
+__all__ = [
+    "Augment",
+    "DataPart",
+    "Lora",
+    "Losses",
+    "ModelPart",
+    "Optim",
+    "Parts",
+    "Recipe",
+    "Run",
+    "load_recipe",
+    "shipped_recipes",
+]
+
+Mode: TypeAlias = Literal["frozen", "lora", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """`[model]`: where training starts."""
+
+    base: str
+    "An image-text-to-text model of transformers: a folder, or the hub's OWNER/NAME."
+    revision: str | None = None
+    "Commit, tag or branch of the repository; the newest when not given. Written into the card."
+    remote_code: bool = False
+    "Run the Python that the repository brings. Off: only what transformers itself knows."
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    "What the frozen weights are kept in, and computed in. What learns is kept in float32."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`[parts]`: what becomes of each part of the model: frozen, lora (small matrices beside its
+    linear layers learn) or full (every weight learns). The defaults are the paper's."""
+
+    vision: Mode = "full"
+    "The visual encoder."
+    projector: Mode = "full"
+    "What turns its features into words' vectors (merger, connector, multi-modal projector)."
+    language: Mode = "lora"
+    "The language model with its output layer."
+
+    def __post_init__(self) -> None:
+        _require(
+            (self.vision, self.projector, self.language) != ("frozen", "frozen", "frozen"),
+            "every part is frozen: nothing would learn",
+            "set one of vision, projector, language to 'lora' or 'full'",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """`[lora]`: low-rank adaptation (Hu et al., 2021) of the parts that ask for it."""
+
+    rank: int = 16
+    "Width of the two matrices beside each linear layer."
+    alpha: float = 32.0
+    "Their product is scaled by alpha / rank."
+    dropout: float = 0.05
+    "Share of a layer's inputs that they do not see in a step."
+    targets: tuple[str, ...] | Literal["auto"] = "auto"
+    "Names of linear layers, such as q_proj; auto: all of them, but the output layer."
+
+    def __post_init__(self) -> None:
+        _require(self.rank >= 1, f"rank must be at least 1, not {self.rank}")
+        _require(self.alpha > 0, f"alpha must be above 0, not {self.alpha}")
+        _require(0 <= self.dropout < 1, f"dropout must be from 0 to below 1, not {self.dropout}")
+        _require(len(self.targets) > 0, "targets is empty", "name layers, or 'auto'")
+
+
+@dataclass(frozen=True, slots=True)
+class DataPart:
+    """`[[data]]`: one data set of the mix."""
+
+    path: str
+    "A data set of `spider data build` or `convert`, or a file or folder that `format` reads."
+    split: str = "train"
+    "Which of its splits."
+    weight: float = 1.0
+    "Its rows count this many times in an epoch: 2 shows each twice, 0.5 every second one."
+    tasks: tuple[str, ...] = ()
+    "Only rows of these tasks; all when empty."
+    format: str | None = None
+    "An outside format by name, as `spider data convert` knows them; a data set of ours without."
+    images: str | None = None
+    "Folder that an outside format's photo paths start from."
+
+    def __post_init__(self) -> None:
+        from trainer.rows import SUBTASKS
+
+        _require(bool(self.path), "path is empty", "name a data set")
+        _require(self.weight > 0, f"weight must be above 0, not {self.weight}")
+        for task in self.tasks:
+            _require(
+                task in SUBTASKS,
+                f"tasks: there is no task {task!r}",
+                f"{nearest(task, SUBTASKS)}The tasks are: {', '.join(SUBTASKS)}.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Optim:
+    """`[optim]`: AdamW, a rate for each part."""
+
+    lr_lora: float = 1e-4
+    "Learning rate of the language model: of its LoRA matrices, or of all of it."
+    lr_vision: float = 2e-6
+    "Learning rate of the visual encoder."
+    lr_projector: float = 1e-5
+    "Learning rate of the projector."
+    weight_decay: float = 0.0
+    "Pull of weights towards 0; biases and norms are left out."
+    warmup: float = 0.03
+    "Share of the steps in which the rates rise from 0."
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    "How they fall to 0 afterwards, or don't."
+    betas: tuple[float, float] = (0.9, 0.999)
+    "AdamW's memory of the gradient and of its square."
+    grad_clip: float = 1.0
+    "The gradient is shortened to this length; 0 leaves it."
+
+    def __post_init__(self) -> None:
+        for name in ("lr_lora", "lr_vision", "lr_projector"):
+            rate = getattr(self, name)
+            _require(0 < rate <= 1, f"{name} must be above 0 and at most 1, not {rate}")
+        _require(self.weight_decay >= 0, f"weight_decay is below 0: {self.weight_decay}")
+        _require(0 <= self.warmup < 1, f"warmup is a share of the steps, 0 to 1: {self.warmup}")
+        _require(all(0 <= beta < 1 for beta in self.betas), f"betas: {self.betas} not in [0, 1)")
+        _require(self.grad_clip >= 0, f"grad_clip is below 0: {self.grad_clip}")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`[run]`: how long, how much at once, what is kept."""
+
+    steps: int | None = None
+    "Steps of the optimizer. Either this or epochs."
+    epochs: float | None = None
+    "Passes over the mix."
+    batch: int = 64
+    "Rows per step, over all processes together."
+    micro_batch: int = 1
+    "Rows that one process computes at a time; lower it when memory is short. Divides batch."
+    checkpointing: bool = True
+    "Compute activations again in the backward pass instead of keeping them: less memory, slower."
+    seed: int = 0
+    "The same seed, data and versions give the same run."
+    max_length: int = 4096
+    "Tokens a row may have: photo, question and answer."
+    long_rows: Literal["drop", "truncate"] = "drop"
+    "What becomes of longer rows: left out, or the end of the answer is. Either is counted."
+    save_every: int = 200
+    "Steps between checkpoints."
+    keep: int = 2
+    "Newest checkpoints that stay; the best one stays besides."
+    eval_every: int = 0
+    "Steps between evaluations; 0: none."
+    eval_data: str | None = None
+    "What `spider eval` would be given: a data set or a suite."
+    eval_limit: int = 200
+    "Photos per evaluation; 0: all."
+    best_by: str | None = None
+    "Figure of the evaluation that names the best checkpoint; the loss on it when not given."
+    log_every: int = 10
+    "Steps between lines of the log."
+    workers: int = 4
+    "Processes that read photos, per training process; 0: none of their own."
+
+    def __post_init__(self) -> None:
+        _require(
+            (self.steps is None) != (self.epochs is None),
+            "either steps or epochs must be set, and not both",
+            "such as epochs = 1",
+        )
+        _require(self.steps is None or self.steps >= 1, f"steps must be 1 or more: {self.steps}")
+        _require(self.epochs is None or self.epochs > 0, f"epochs must be above 0: {self.epochs}")
+        for name in ("batch", "micro_batch", "max_length", "save_every", "keep", "log_every"):
+            value = getattr(self, name)
+            _require(value >= 1, f"{name} must be 1 or more, not {value}")
+        for name in ("seed", "eval_every", "eval_limit", "workers"):
+            value = getattr(self, name)
+            _require(value >= 0, f"{name} must be 0 or more, not {value}")
+        whole = self.batch % self.micro_batch == 0
+        _require(whole, f"batch ({self.batch}) is no multiple of micro_batch ({self.micro_batch})")
+        if self.eval_every and not self.eval_data:
+            _require(False, "eval_every needs eval_data", "name a data set, or set eval_every = 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """`[losses]`: what is added to the next-token loss, each with its weight; 0 is off."""
+
+    soft_positions: float = 0.0
+    "Positional words get P(right) = x / W and P(bottom) = y / H of a point in the region."
+    soft_levels: float = 0.0
+    "Level words get the spread of people's opinions: a divergence at the word's step."
+    fidelity: float = 0.0
+    "Pairs of photos of a set are put in the order of people's scores."
+    dense_patches: float = 0.0
+    "Patches are taught from the masks; for encoders that allow it."
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            _require(value >= 0, f"{name} must be 0 (off) or more, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """`[augment]`: changes of a photo under which the truth stays true."""
+
+    flip: float = 0.0
+    "Share of rows seen in the mirror; left and right change places in question and answer."
+    sizes: tuple[int, ...] = ()
+    "Long sides in pixels, one drawn per row; the photo's own when empty. Never enlarges."
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.flip <= 1, f"flip is a share, from 0 to 1: {self.flip}")
+        for size in self.sizes:
+            _require(size >= 28, f"sizes: {size} is too small for a photo, at least 28")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole recipe."""
+
+    model: ModelPart
+    data: tuple[DataPart, ...]
+    run: Run
+    name: str = ""
+    "What the run calls itself; the file's name when not given."
+    parts: Parts = field(default_factory=Parts)
+    lora: Lora = field(default_factory=Lora)
+    optim: Optim = field(default_factory=Optim)
+    losses: Losses = field(default_factory=Losses)
+    augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        _require(len(self.data) > 0, "there is no data", "add a table [[data]] with its path")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Name -> file of the recipes that ship for `spider train stage1`."""
+    files = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+    return {file.stem: file for file in files if file.stem != "nano"}  # nano's has another form
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name_or_path: a shipped recipe's name, or a TOML file.
+        overrides: ``key=value`` each, such as "optim.lr_lora=2e-4" or "data.0.path=DIR". Setting
+            one of run.steps and run.epochs unsets the other.
+
+    Raises:
+        UsageError: there is no such recipe, it is no TOML, or a key is unknown, missing, of a wrong
+            type or impossible; says the file, the key and the table.
+    """
+    shipped = shipped_recipes()
+    path = shipped.get(name_or_path, Path(name_or_path).expanduser())
+    if name_or_path not in shipped and path.suffix != ".toml" and not path.exists():
+        raise UsageError(
+            f"there is no recipe {name_or_path!r}",
+            hint=f"{nearest(name_or_path, shipped)}It is a TOML file, or one of: "
+            f"{', '.join(shipped)}",
+            code="no_recipe",
+        )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}", code="bad_recipe") from error
+    given = [override(Recipe, table, one) for one in overrides]
+    run = table.get("run")
+    for one, other in (("steps", "epochs"), ("epochs", "steps")):
+        if ("run", one) in given and ("run", other) not in given and one in (run or {}):
+            table["run"].pop(other, None)
+    return build(Recipe, {"name": path.stem} | table, file=str(path))
+
+
+def _require(truth: bool, message: str, hint: str = "") -> None:
+    if not truth:
+        raise UsageError(message, hint=hint, code="bad_recipe")

@@ -1,0 +1,93 @@
+"""The folder of a run: which recipe it was begun with, and whether another run may go on there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spider_cli.errors import UsageError
+from trainer.tuning.card import recipe_json
+from trainer.tuning.checkpoints import checkpoints_of, forget_unfinished
+from trainer.tuning.files import disk_explained, read_json, write_json
+
+if TYPE_CHECKING:
+    from trainer.tuning.base import Base
+    from trainer.tuning.recipe import Recipe
+
+__all__ = ["begin", "look"]
+
+RECIPE = "recipe.json"
+_FREE = {
+    "name",
+    "run.save_every",
+    "run.keep",
+    "run.eval_every",
+    "run.eval_data",
+    "run.eval_limit",
+    "run.best_by",
+    "run.log_every",
+    "run.workers",
+    "run.micro_batch",
+    "run.checkpointing",
+}
+"""Keys that may change when a run goes on: they leave the steps as they were."""
+
+
+def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | None:
+    """Check the run's folder.
+
+    Returns:
+        The checkpoint to go on from.
+
+    Raises:
+        UsageError: the folder holds another run, or one that --resume was not given for.
+    """
+    path = out / RECIPE
+    if not path.exists():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(
+                f"{out} holds other things", hint="name a new folder with --out", code="exists"
+            )
+        return None
+    if not resume:
+        raise UsageError(
+            f"{out} holds a run already",
+            hint="--resume goes on with it; --out names a new folder",
+            code="exists",
+        )
+    before = read_json(path)
+    changed = sorted(set(_differences(before["recipe"], recipe_json(recipe))) - _FREE)
+    if before["revision"] != base.revision:
+        changed.append("the base model's revision")
+    elif "model.base" in changed:
+        changed.remove("model.base")  # moved, but the same
+    if changed:
+        raise UsageError(
+            f"{out} was begun with another recipe: {', '.join(changed)} changed",
+            hint=f"its own is in {path}; or begin anew with another --out",
+            code="other_run",
+        )
+    found = checkpoints_of(out)
+    return found[-1] if found else None
+
+
+def begin(out: Path, recipe: "Recipe", base: "Base") -> None:
+    """Write the recipe into the run's folder, and clear away what a kill left there.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    told = {"recipe": recipe_json(recipe), "base": base.name, "revision": base.revision}
+    with disk_explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        forget_unfinished(out)
+        if not (out / RECIPE).exists():
+            write_json(out / RECIPE, told)
+
+
+def _differences(one: Any, two: Any, where: str = "") -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in sorted({*one, *two}):
+            inner = f"{where}.{key}" if where else key
+            yield from _differences(one.get(key), two.get(key), inner)
+    elif one != two:
+        yield where

@@ -1,0 +1,257 @@
+"""`spider train stage1`: from a base model and data to a tuned one. Reads top to bottom.
+
+A run's folder holds recipe.json, log.jsonl, checkpoint-STEP/ (the newest ones and the best), and in
+the end model/, which is what `--model` takes.
+"""
+
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import set_seed
+
+from spider_cli import __version__
+from spider_cli.errors import SpiderError, UsageError
+from trainer.tuning.arguments import arguments, global_batch
+from trainer.tuning.base import Base, find_base, licence_of, load_base
+from trainer.tuning.callbacks import Reporter
+from trainer.tuning.card import model_card
+from trainer.tuning.checkpoints import step_of
+from trainer.tuning.examining import examination_of, examiner
+from trainer.tuning.export import export, is_adapted, read_weights
+from trainer.tuning.failures import memory_explained, said_once
+from trainer.tuning.files import disk_explained
+from trainer.tuning.log import RunLog, read_log
+from trainer.tuning.loop import Stage1Trainer
+from trainer.tuning.materials import Materials, gather_materials, load_processor
+from trainer.tuning.measured import check_figure
+from trainer.tuning.parts import apply_parts, count_parameters
+from trainer.tuning.recipe import Recipe
+from trainer.tuning.run_folder import begin, look
+from trainer.tuning.signals import Signals
+
+__all__ = ["MODEL", "Stopped", "tune"]
+
+MODEL = "model"
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the run was asked to stop, and saved
+    """A signal ended the run after a checkpoint."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"signal {signal}")
+        self.signal = signal
+
+
+def tune(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    merge: bool = False,
+    tensorboard: bool = False,
+    quiet: bool = False,
+) -> Path | None:
+    """Tune a model by a recipe.
+
+    Args:
+        out: the run's folder.
+        resume: go on from its newest checkpoint; without one, begin.
+        merge: write one whole model in the end instead of an adapter.
+        tensorboard: log for TensorBoard as well.
+        quiet: nothing for people.
+
+    Returns:
+        The model's folder; None in processes that do not write it.
+
+    Raises:
+        Stopped: SIGTERM or Ctrl-C, and a checkpoint is written.
+        UsageError: something is wrong with recipe, data, base or machine; or the loss is not a
+            number, or memory or the disk ran out: the last checkpoint is whole.
+    """
+    args = arguments(recipe, out, tensorboard=tensorboard)
+    first = args.process_index == 0
+    with said_once(first):
+        global_batch(args, recipe)
+        with args.main_process_first():
+            base = find_base(recipe.model)
+        start = look(out, recipe, base, resume=resume)
+        processor = load_processor(base)
+        materials = gather_materials(recipe, processor, base)
+        args.max_steps = materials.steps
+        args.warmup_steps = round(recipe.optim.warmup * materials.steps)
+        examination = examination_of(recipe)
+        best_by = ("loss", False)
+        if examination is not None:
+            best_by = check_figure(recipe.run.best_by, examination)
+        model = _model(recipe, base)
+        if args.distributed_state is not None:
+            args.distributed_state.wait_for_everyone()  # all have looked before one writes
+        if first:
+            begin(out, recipe, base)
+    log = RunLog(out, writes=first)
+    reporter = Reporter(log, materials.steps, shown=first and not quiet)
+    with Signals() as signals, memory_explained(recipe), said_once(first, "not_a_number"):
+        trainer = Stage1Trainer(
+            model=model,
+            args=args,
+            rows=materials.rows,
+            collate=materials.collate,
+            loss_of=materials.loss_of,
+            recipe=recipe,
+            base=base,
+            processor=processor,
+            reporter=reporter,
+            signals=signals,
+            best_by=best_by,
+        )
+        if examination is not None:
+            trainer.examine = examiner(trainer, examination, materials, processor)
+        _note_start(log, reporter, recipe, base, model, materials, args, start)
+        try:
+            trainer.train(resume_from_checkpoint=None if start is None else str(start))
+        except SpiderError as error:
+            log.add("stop", trainer.state.global_step, reason=error.code, message=error.message)
+            raise
+        finally:
+            reporter.close()
+    if trainer.guard.stopping is not None:
+        step = trainer.state.global_step
+        log.add("stop", step, reason=f"signal {trainer.guard.stopping}")
+        reporter.say(f"saved after step {step}; --resume goes on from there")
+        raise Stopped(trainer.guard.stopping)
+    return _finish(trainer, out, recipe, base, materials, reporter, merge=merge)
+
+
+# --- before ---------------------------------------------------------------------------------------
+
+
+def _model(recipe: Recipe, base: Base) -> Any:
+    """The base with the recipe's parts learning, the same in all processes."""
+    model = load_base(base, getattr(torch, recipe.model.dtype))
+    set_seed(recipe.run.seed)  # LoRA's first matrices are random
+    model = apply_parts(model, recipe)
+    if recipe.run.checkpointing:
+        settings = {"use_reentrant": False}
+        if hasattr(model, "activation_checkpointing_enable"):
+            model.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
+        else:  # before transformers 5.2x
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
+    return model
+
+
+def _note_start(
+    log: RunLog,
+    reporter: Reporter,
+    recipe: Recipe,
+    base: Base,
+    model: Any,
+    materials: Materials,
+    args: Any,
+    start: Path | None,
+) -> None:
+    step = 0 if start is None else step_of(start)
+    counts = count_parameters(model)
+    if start is not None:
+        log.add("resume", step, checkpoint=start.name)
+    log.add(
+        "start",
+        step,
+        recipe=recipe.name,
+        base=base.name,
+        revision=base.revision,
+        steps=materials.steps,
+        data=materials.counts,
+        processes=args.world_size,
+        device=str(args.device),
+        parameters={part: [one.total, one.trainable] for part, one in counts.items()},
+        versions={
+            "spider": __version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "python": platform.python_version(),
+        },
+    )
+    total = sum(one.total for one in counts.values())
+    learning = sum(one.trainable for one in counts.values())
+    reporter.say(
+        f"{recipe.name}: {learning / 1e6:,.1f} M of {total / 1e6:,.1f} M parameters learn, "
+        f"{materials.steps:,} steps of {recipe.run.batch} rows on {args.world_size} x "
+        f"{args.device.type}" + (f", from step {step}" if step else "")
+    )
+
+
+# --- after ----------------------------------------------------------------------------------------
+
+
+def _finish(
+    trainer: Stage1Trainer,
+    out: Path,
+    recipe: Recipe,
+    base: Base,
+    materials: Materials,
+    reporter: Reporter,
+    *,
+    merge: bool,
+) -> Path | None:
+    """Write RUN/model from the best weights, or from the last where nothing was measured."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    step = best = trainer.state.global_step
+    if trainer.spread:
+        if merge:
+            raise UsageError(
+                "weights spread over processes cannot be merged here",
+                hint="run the same command in one process with --resume --merge",
+            )
+    elif trainer.state.best_global_step:
+        best = trainer.state.best_global_step
+        chosen = out / f"checkpoint-{best}"
+        if best != step and chosen.is_dir():
+            read_weights(model, chosen)
+        else:
+            best = step
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.spread else None
+    if not trainer.args.should_save:
+        trainer.accelerator.wait_for_everyone()
+        return None
+    figures: dict[str, float] = next(
+        (
+            row["figures"]
+            for row in reversed(read_log(out))
+            if row["event"] == "evaluation" and row["step"] == best
+        ),
+        {},
+    )
+    card = model_card(
+        recipe,
+        base,
+        licence=licence_of(base.folder),
+        adapter=is_adapted(model) and not merge,
+        step=best,
+        steps=materials.steps,
+        figures=figures,
+        counts=materials.counts,
+    )
+    target = out / MODEL
+    started = time.monotonic()
+    with disk_explained(target):
+        export(
+            model,
+            target,
+            base=base,
+            processor=trainer.processor,
+            dtype=getattr(torch, recipe.model.dtype),
+            merge=merge,
+            card=card,
+            state=state,
+        )
+    reporter.log.add(
+        "model", best, folder=MODEL, merged=merge, seconds=round(time.monotonic() - started, 3)
+    )
+    reporter.too_long()
+    reporter.say(f"the model of step {best} is in {target}")
+    trainer.accelerator.wait_for_everyone()
+    return target
