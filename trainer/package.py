@@ -1,6 +1,7 @@
 """Put trained halves together as the folder that ships: half precision, settings, manifest."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +9,56 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
+from spider_cli.errors import UsageError
+from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.modeling import NanoForConditionalGeneration
 from spider_cli.nano.segmenting import NanoSegmenter
+from spider_cli.weights.loading import explained, load_whole
 from trainer.new_nano import save_json
 
-__all__ = ["package_nano", "write_manifest"]
+__all__ = ["package_nano", "save_segmenter", "write_manifest"]
+
+_SETTINGS = ("scoring.json", "grounding.json")
 
 
-def package_nano(
-    out: Path,
-    *,
-    model: NanoForConditionalGeneration,
-    tokenizer: PreTrainedTokenizerFast,
-    segmenter: NanoSegmenter,
-    scoring: dict[str, Any],
-    grounding: dict[str, Any],
-    card: str,
-    trained: bool,
-) -> None:
-    """Write the model folder: language half at the top, segmenter below, settings beside."""
-    out.mkdir(parents=True, exist_ok=True)
-    model.config.trained = trained
-    _save_half(model, out)
+def package_nano(model: Path, segmenter: Path, out: Path, card: str) -> None:
+    """Write the folder that ships: language half at the top, segmenter below, settings beside.
+
+    Args:
+        model: of `spider train stage1 nano`, with the settings of stage 2.
+        segmenter: of `spider train segmenter`, or the one of a packaged nano.
+        card: README.md.
+
+    Raises:
+        UsageError: a part is missing, or the folder is there.
+    """
+    if out.exists():
+        raise UsageError(f"{out} exists", hint="name a new folder", code="exists")
+    for name in _SETTINGS:
+        if not (model / name).is_file():
+            raise UsageError(
+                f"{model} has no {name}", hint="spider train stage2 writes it", code="no_settings"
+            )
+    with explained(model, "a nano"):
+        config = NanoConfig.from_pretrained(str(model), local_files_only=True)
+        language = load_whole(NanoForConditionalGeneration, model, config=config)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(model), local_files_only=True)
+    with explained(segmenter, "nano's segmenter"):
+        masks = load_whole(NanoSegmenter, segmenter)
+    out.mkdir(parents=True)
+    language.config.trained = True
+    _save_half(language, out)
     tokenizer.save_pretrained(out)
-    _save_half(segmenter, out / "segmenter")
+    save_segmenter(masks, out / "segmenter")
+    for name in _SETTINGS:
+        shutil.copyfile(model / name, out / name)
+    (out / "README.md").write_text(card, encoding="utf-8")
+    write_manifest(out)
+
+
+def save_segmenter(segmenter: NanoSegmenter, folder: Path) -> None:
+    """Write a segmenter with its image processor, in half precision; it is made so in place."""
+    _save_half(segmenter, folder)
     side = segmenter.config.side
     SamImageProcessorPil(
         image_mean=[127 / 255] * 3,
@@ -40,11 +67,7 @@ def package_nano(
         pad_size={"height": side, "width": side},
         mask_size={"longest_edge": side // 4},
         mask_pad_size={"height": side // 4, "width": side // 4},
-    ).save_pretrained(out / "segmenter")
-    save_json(out / "scoring.json", scoring)
-    save_json(out / "grounding.json", grounding)
-    (out / "README.md").write_text(card, encoding="utf-8")
-    write_manifest(out)
+    ).save_pretrained(folder)
 
 
 def _save_half(model: PreTrainedModel, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Teach nano's segmenter: a point inside a region gives that region, not its neighbour.
 
 Targets are the synthetic distortion masks (several in one photo, so that the point decides) and
-human region maps. The encoder starts from the dense stage; its trunk stays as it is.
+human region maps. The encoder starts from a taught nano's; its trunk stays as it is.
 """
 
 import json
@@ -23,13 +23,15 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from spider_cli.nano.segmenting import NanoSegmenter
 from trainer.annotate import compose
 from trainer.opencv import read_labels, resized
-from trainer.pretrain import finish
 from trainer.regions import BoolMask, blob_regions, label_map_regions, superpixel_regions
 from trainer.sources import LabelledPhoto, load_pixels
+from trainer.tuning.augment import as_jpeg
 
 __all__ = ["SegmentConfig", "mask_loss", "point_inside", "segment_stage"]
 
 _POINTS = 4
+_SAVED = 0.4
+"""Share of photos saved as a good JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,10 @@ class _Prompts(IterableDataset[tuple[Tensor, ...]]):
         else:
             masks = blob_regions(pixels.shape[:2], rng, count)
         sample = compose(pixels, masks, rng, whole_share=0.0, clean_share=0.0)
-        return finish(sample.pixels, rng), [region.mask for region in sample.regions]
+        pixels = sample.pixels
+        if rng.random() < _SAVED:  # as most photos were, and no fault
+            pixels = as_jpeg(pixels, int(rng.integers(82, 99)))
+        return pixels, [region.mask for region in sample.regions]
 
     def _prompts(
         self, pixels: npt.NDArray[np.uint8], masks: list[BoolMask], rng: np.random.Generator

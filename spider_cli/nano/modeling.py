@@ -20,7 +20,7 @@ from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.vision import TAPPED, NanoVisionEncoder, Seen, box_statistics, pool_box
 from spider_cli.vocabulary import FAMILIES, SEVERITIES
 
-__all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "ViewTensor"]
+__all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "Sight", "ViewTensor"]
 
 _KINDS = {"overview": 0, "tile": 1, "region": 2, "region_tile": 3}
 _FOURIER = 6
@@ -65,6 +65,19 @@ class Glimpse:
 
     view: ViewTensor
     seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A photo and what its placeholders stand for, before the encoder: what training batches hold.
+
+    `views` are the photo's, overview first, then 100% looks at boxes; `reads` says, in the order of
+    the placeholders, which view is read whole (its number, None) or in which box of the overview
+    (0, the box in fractions of the photo).
+    """
+
+    views: tuple[ViewTensor, ...]
+    reads: tuple[tuple[int, tuple[float, float, float, float] | None], ...]
 
 
 def _normalise(pixels: Tensor) -> Tensor:
@@ -188,6 +201,41 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """(total tokens, hidden), in the order given."""
         return torch.cat([self.projector(one) for one in readings])
 
+    def see(self, sights: Sequence[Sight]) -> tuple[Tensor, list[Glimpse]]:
+        """Encode photos and read them, with gradients.
+
+        Returns:
+            (placeholders, hidden) of all photos in order, and the glimpses of all their views.
+        """
+        glimpses = self.look([view for sight in sights for view in sight.views])
+        readings: list[Readings] = []
+        start = 0
+        for sight in sights:
+            own = glimpses[start : start + len(sight.views)]
+            start += len(sight.views)
+            for number, box in sight.reads:
+                whole = box is None
+                readings.append(
+                    self.read_view(own[number]) if whole else self.read_box(own[0], box)
+                )
+        return self._embed_alike(readings), glimpses
+
+    def _embed_alike(self, readings: Sequence[Readings]) -> Tensor:
+        """As `embed_readings`; those of one kind and size go together."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, one in enumerate(readings):
+            groups.setdefault((one.kind, len(one.cells)), []).append(index)
+        parts: dict[int, Tensor] = {}
+        for members in groups.values():
+            tokens = self.projector.many([readings[i] for i in members])
+            parts.update(zip(members, tokens, strict=True))
+        return torch.cat([parts[index] for index in range(len(readings))])
+
+    def patch_logits(self, glimpse: Glimpse) -> Tensor:
+        """What the projector reads of each patch of a view, as logits: (READOUTS, h, w)."""
+        told: Tensor = self.projector.readout[:-1](glimpse.seen.fused.permute(1, 2, 0))
+        return told.permute(2, 0, 1)
+
     # -- language ----------------------------------------------------------------------------
 
     def forward(
@@ -197,6 +245,8 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         image_features: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         position_ids: Tensor | None = None,
+        sights: Sequence[Sight] | None = None,
+        patches: Sequence[int] = (),
         **kwargs: Any,
     ) -> Any:
         """As a causal language model; placeholders in `input_ids` take `image_features` in order.
@@ -205,10 +255,18 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             input_ids: (B, T).
             image_features: (placeholders in the whole batch, hidden), row by row.
             position_ids: (B, T). Named here so that `generate` counts them without the padding.
+            sights: photos, row by row, instead of `image_features`.
+            patches: numbers of the views, counted over all sights, whose `patch_logits` are wanted.
+
+        Returns:
+            The language model's output; with `patches` also "patch_logits", one tensor each.
 
         Raises:
             ValueError: as many features as placeholders are needed.
         """
+        glimpses: list[Glimpse] = []
+        if sights is not None:
+            image_features, glimpses = self.see(sights)
         if inputs_embeds is None:
             if input_ids is None:
                 raise ValueError("give input_ids or inputs_embeds")
@@ -223,12 +281,15 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
                     raise ValueError(f"{wanted} placeholders in the text but {got} image features")
                 inputs_embeds = inputs_embeds.clone()
                 inputs_embeds[holes] = image_features.to(inputs_embeds.dtype)
-        return self.language_model(
+        out = self.language_model(
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
             position_ids=position_ids,
             **kwargs,
         )
+        if patches:
+            out["patch_logits"] = tuple(self.patch_logits(glimpses[number]) for number in patches)
+        return out
 
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any

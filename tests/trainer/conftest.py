@@ -1,4 +1,4 @@
-"""A small random nano in memory, small photos with region maps, lessons of them."""
+"""A small random nano in memory, small photos with region maps."""
 
 import copy
 from collections.abc import Callable
@@ -14,7 +14,6 @@ import pytest
 if TYPE_CHECKING:
     from spider_cli.nano.modeling import NanoForConditionalGeneration
     from spider_cli.nano.processing import NanoProcessor
-    from trainer.features import Lesson
     from trainer.sources import LabelledPhoto
 
 Pixels = npt.NDArray[np.uint8]
@@ -82,7 +81,7 @@ def tiny() -> Tiny:
 
 @pytest.fixture(scope="session")
 def turns() -> dict[str, tuple[str, str]]:
-    """Task -> question and answer, as `taught` has them."""
+    """Task -> question and answer."""
     return QUESTIONS
 
 
@@ -106,24 +105,3 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> "list[LabelledPhoto]":
         labels[110:] += 2
         cv2.imwrite(str(folder / source / f"{index}.labels.png"), labels)
     return read_collection([folder])
-
-
-@pytest.fixture(scope="session")
-def taught(tiny: Tiny) -> "list[Lesson]":
-    """Two lessons, each with a row of every task."""
-    import torch
-
-    from trainer.features import readings_of
-    from trainer.packing import pack_answer, pack_score
-
-    near = tiny.model.config.region_grid**2 + tiny.model.config.statistics
-    found = []
-    with torch.inference_mode():
-        for seed, mos in ((0, 0.9), (1, 0.3)):
-            rows = [
-                pack_answer(tiny.processor, task, question, answer, [], near)
-                for task, (question, answer) in QUESTIONS.items()
-            ]
-            rows.append(pack_score(tiny.processor, mos, 0))
-            found.append(readings_of(tiny.model, tiny.processor, scene(96, 128, seed), rows))
-    return found

@@ -1,4 +1,4 @@
-"""A new nano, and the folder it is packaged in; the recipe that leads there."""
+"""A new nano, and the folder it is packaged in."""
 
 import hashlib
 import json
@@ -6,19 +6,14 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors import safe_open
 
+from spider_cli.errors import UsageError
 from spider_cli.vocabulary import HORIZONTAL, LEVELS, VERTICAL
-from trainer.nano import STAGES, load_recipe, read_data
-from trainer.new_nano import SPECIALS, new_nano, new_segmenter, train_tokenizer
-from trainer.package import package_nano, write_manifest
-from trainer.pretrain import DenseConfig
-from trainer.segment import SegmentConfig
-from trainer.stage1 import Stage1Config
+from trainer.new_nano import SPECIALS, new_nano, new_segmenter, save_json, train_tokenizer
+from trainer.package import package_nano, save_segmenter, write_manifest
 
 
 def test_the_tokenizer_reads_anything_and_the_task_in_single_tokens(tiny: Any) -> None:
@@ -47,18 +42,21 @@ def test_the_same_seed_gives_the_same_model(tiny: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def halves(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model as stages 1 and 2 leave it, and a segmenter."""
+    out = tmp_path_factory.mktemp("halves")
+    tiny.fresh().save_pretrained(out / "model")
+    tiny.processor.tokenizer.save_pretrained(out / "model")
+    save_json(out / "model" / "scoring.json", {"temperature": 1.5})
+    save_json(out / "model" / "grounding.json", {"rule": "paper", "temperature": 0.7})
+    save_segmenter(new_segmenter(width=16, side=64), out / "segmenter")
+    return out
+
+
+@pytest.fixture(scope="module")
+def folder(halves: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "nano"
-    package_nano(
-        out,
-        model=tiny.fresh(),
-        tokenizer=tiny.processor.tokenizer,
-        segmenter=new_segmenter(width=16, side=64),
-        scoring={"temperature": 1.5},
-        grounding={"rule": "paper", "temperature": 0.7},
-        card="A card.",
-        trained=True,
-    )
+    package_nano(halves / "model", halves / "segmenter", out, "A card.")
     return out
 
 
@@ -107,58 +105,11 @@ def test_the_manifest_is_exact_and_follows_changes(folder: Path) -> None:
     assert {name for name in after if after[name] != before[name]} == {"README.md"}
 
 
-# --- the recipe ---------------------------------------------------------------------------------
-
-
-def test_the_shipped_recipe_fits_the_code() -> None:
-    """Every table is what its stage takes; none has a key that nothing reads."""
-    recipe = load_recipe()
-    DenseConfig(**recipe["dense"], seed=recipe["seed"])
-    for settings in recipe["stage1"]:
-        Stage1Config(**settings, seed=recipe["seed"])
-    SegmentConfig(**recipe["segment"], seed=recipe["seed"])
-    assert set(recipe) - {"seed"} == {"data", "dense", "language", "lessons", "stage1", "segment"}
-    assert recipe["language"]["hidden"] % 48 == 0
-    assert STAGES[0] == "dense"
-
-
-def test_photos_are_split_and_look_alikes_dropped(tmp_path: Path, draw: Any) -> None:
-    recipe = load_recipe()
-    recipe["data"] |= {
-        "pristine": ["open"],
-        "opinions": ["opinion"],
-        "regions": ["regions"],
-        "held_out": ["research"],
-        "validation_sources": ["b"],
-        "opinion_validation": 2,
-    }
-    shots = {name: draw(120, 160, seed) for seed, name in enumerate("uvwxyz")}
-    places = {"open/a": "uvw", "open/b": "x", "opinion": "yz", "regions": "u", "research": "v"}
-    for place, names in places.items():
-        (tmp_path / place).mkdir(parents=True)
-        for name in names:
-            Image.fromarray(shots[name]).save(tmp_path / place / f"{name}.png")
-    (tmp_path / "opinion" / "labels.csv").write_text("file,mos\ny.png,0.1\nz.png,0.9\n", "utf-8")
-    data = read_data(tmp_path, recipe)
-    assert [p.path.stem for p in data.train] == ["u", "w"]  # v was held out
-    assert [p.path.stem for p in data.validation] == ["x"]
-    assert [o.path.stem for o in data.opinions] == ["z"]
-    assert [o.path.stem for o in data.opinion_validation] == ["y"]
-    assert [p.path.stem for p in data.regions] == ["u"]
-    recipe["data"]["pristine"] = ["nowhere"]
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        read_data(tmp_path, recipe)
-
-
-def test_held_out_photos_reach_every_collection(tmp_path: Path, draw: Any) -> None:
-    """An opinion or a region map of a held-out photo is dropped too, whatever its name."""
-    recipe = load_recipe()
-    recipe["data"] |= {"pristine": ["o"], "opinions": ["p"], "regions": ["r"], "held_out": ["h"]}
-    one, other = draw(120, 160, 0), draw(120, 160, 1)
-    for place, shot in (("o", other), ("p", one), ("r", one), ("h", one)):
-        (tmp_path / place).mkdir()
-        Image.fromarray(np.asarray(shot)).save(tmp_path / place / f"{place}1.png")
-    (tmp_path / "p" / "labels.csv").write_text("file,mos\np1.png,0.5\n", encoding="utf-8")
-    data = read_data(tmp_path, recipe)
-    assert len(data.train) + len(data.validation) == 1
-    assert (data.opinions, data.opinion_validation, data.regions) == ([], [], [])
+def test_a_model_without_stage_2_is_not_packaged(halves: Path, tmp_path: Path) -> None:
+    (halves / "model" / "scoring.json").rename(halves / "model" / "other.json")
+    try:
+        with pytest.raises(UsageError, match="no scoring"):
+            package_nano(halves / "model", halves / "segmenter", tmp_path / "new", "")
+    finally:
+        (halves / "model" / "other.json").rename(halves / "model" / "scoring.json")
+    assert not (tmp_path / "new").exists()

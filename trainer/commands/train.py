@@ -1,9 +1,8 @@
 """`spider train`: make weights."""
 
-import logging
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,42 +10,10 @@ from spider_cli.commands.options import Debug
 
 app = typer.Typer(no_args_is_help=True, help="Train models.")
 
-_STAGES = ("dense", "lessons", "stage1", "segment", "package")
-
 
 @app.callback()
 def main() -> None:
     """Train models."""
-
-
-@app.command()
-def nano(
-    photos: Annotated[
-        Path, typer.Option(help="Folder that holds the recipe's photo collections.", exists=True)
-    ],
-    out: Annotated[Path, typer.Option(help="Where weights and logs go; a run goes on there.")],
-    recipe: Annotated[
-        Path | None, typer.Option(help="A recipe in TOML; the shipped one when not given.")
-    ] = None,
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Only this stage (repeatable): {', '.join(_STAGES)}."),
-    ] = None,
-    threads: Annotated[int, typer.Option(help="Torch threads.", min=1)] = 2,
-) -> None:
-    """Train nano from its recipe: dense stage, lessons, stage 1, segmenter, package."""
-    from spider_cli.errors import UsageError
-
-    unknown = [name for name in stage or () if name not in _STAGES]
-    if unknown:
-        raise UsageError(f"unknown stage {unknown[0]!r}", hint=f"one of {', '.join(_STAGES)}")
-    import torch
-
-    from trainer.nano import load_recipe, train_nano
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(threads)
-    train_nano(photos, out, load_recipe(recipe), tuple(stage or _STAGES))
 
 
 @app.command(no_args_is_help=True)
@@ -124,6 +91,49 @@ def stage1(
 
 
 @app.command(no_args_is_help=True)
+def segmenter(
+    photos: Annotated[
+        Path, typer.Option(help="Folder that holds the recipe's photo collections.", exists=True)
+    ],
+    encoder: Annotated[
+        Path, typer.Option(help="A model of `spider train stage1 nano` to start from.", exists=True)
+    ],
+    out: Annotated[Path, typer.Option(help="Where weights and log go.")],
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe in TOML; the shipped one when not given.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Torch threads.", min=1)] = 2,
+    debug: Debug = False,
+) -> None:
+    """Teach nano's segmenter: a point inside a region gives that region. Prints its folder."""
+    _calm()
+    import torch
+
+    from trainer.segmenter_recipe import load_recipe, train_segmenter
+
+    torch.set_num_threads(threads)
+    print(train_segmenter(photos, encoder, out, load_recipe(recipe)))
+
+
+@app.command(no_args_is_help=True)
+def package(
+    model: Annotated[Path, typer.Argument(help="A nano of stages 1 and 2.", exists=True)],
+    segmenter: Annotated[
+        Path, typer.Option(help="A segmenter of `spider train segmenter`.", exists=True)
+    ],
+    out: Annotated[Path, typer.Option(help="The new folder.")],
+    card: Annotated[Path, typer.Option(help="The model's card, README.md.", exists=True)],
+    debug: Debug = False,
+) -> None:
+    """Put nano's halves together as the folder that ships: half precision, with a manifest."""
+    _calm()
+    from trainer.package import package_nano
+
+    package_nano(model, segmenter, out, card.read_text(encoding="utf-8"))
+    print(out)
+
+
+@app.command(no_args_is_help=True)
 def plot(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run of `spider train stage1`.", exists=True)
@@ -139,19 +149,141 @@ def plot(
     print(plot_run(run, out))
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def stage2(
-    run: Annotated[Path, typer.Argument(help="A run of `spider train nano`.", exists=True)],
-    photos: Annotated[
-        Path, typer.Option(help="Folder that holds the recipe's photo collections.", exists=True)
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model folder, merged or an adapter; nano with --out.",
+            show_default=False,
+        ),
     ],
-    recipe: Annotated[Path | None, typer.Option(help="The run's recipe in TOML.")] = None,
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="A data set of `spider data build`, with grounding questions.",
+            show_default=False,
+        ),
+    ],
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="nano, or a folder of a SAM-family model; the model's own, else nano's, when not "
+            "given.",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of the data.")] = "validation",
+    limit: Annotated[
+        int | None, typer.Option(help="Only so many photos.", min=1, show_default=False)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Measure every alternative to the paper's rule.")
+    ] = False,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Measure closed sets with more words (repeatable): thirds, centre or center.",
+        ),
+    ] = None,
+    points: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Measure so many points drawn from the words' joint distribution (repeatable).",
+            min=2,
+            max=16,
+        ),
+    ] = None,
+    negative: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Measure a negative point beside (repeatable): mirrored, or least, in the least "
+            "likely part of the photo.",
+        ),
+    ] = None,
+    mask_choice: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Measure another choice among the segmenter's masks (repeatable): agreement with "
+            "the answer's words, or first.",
+        ),
+    ] = None,
+    choose: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="The rule that is written: paper; another, measured if no flag names it, such as "
+            "thirds or several joined by + (negative-least+mask-agreement); or best, by mIoU.",
+        ),
+    ] = "paper",
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Data with opinion scores, for the score's temperature; those in --data when not "
+            "given.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Leave MODEL as it is: DIR becomes a copy of it with the new settings.",
+        ),
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"],
+        typer.Option(envvar="SPIDER_DEVICE", help="Where the models run."),
+    ] = "auto",
+    batch_size: Annotated[
+        int, typer.Option(envvar="SPIDER_BATCH_SIZE", help="Questions answered together.", min=1)
+    ] = 8,
+    seed: Annotated[int, typer.Option(help="Of the intervals.", min=0)] = 0,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check words, data and segmenter; say what would be done; write nothing.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Choose the temperatures of text-to-point and of the score on validation photos."""
-    from trainer.nano import load_recipe
-    from trainer.stage2 import choose_temperatures
+    """Choose how a model's positional words become masks, without training: the second stage.
 
-    choose_temperatures(run, photos, load_recipe(recipe))
+    Verifies the tokenizer's positional words, measures how well their probabilities are
+    calibrated, picks the temperature by mIoU, and writes grounding.json into MODEL, which
+    `spider ground` obeys. The paper's rule is always measured.
+    """
+    _calm()
+    from trainer.commands.stage2 import run_stage2
+    from trainer.stage2 import ALTERNATIVES, Settings
+
+    rules = [*(ALTERNATIVES if every else ()), *(words or ())]
+    rules += [f"points-{one}" for one in points or ()]
+    rules += [f"negative-{one}" for one in negative or ()]
+    rules += [f"mask-{one}" for one in mask_choice or ()]
+    settings = Settings(
+        model=model,
+        data=data,
+        split=split,
+        limit=limit,
+        segmenter=segmenter,
+        rules=tuple(rules),
+        choose=choose,
+        scores=scores,
+        out=out,
+        device=device,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    run_stage2(settings, dry_run=dry_run, as_json=as_json, quiet=quiet)
 
 
 def _calm() -> None:

@@ -6,6 +6,7 @@ detail is left") stays as it is, and so do multiple choice and conversations, wh
 what a mirror spoils (letters, clocks).
 """
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +23,11 @@ from trainer.truth import Pixels, Region
 if TYPE_CHECKING:
     from trainer.tuning.recipe import Augment
 
-__all__ = ["augmented", "mirror_text", "mirrored", "shrunk"]
+__all__ = ["as_jpeg", "augmented", "augmented_photo", "mirror_text", "mirrored", "shrunk"]
 
 _KEPT = ("chat", "choice")
+_BEST = (85, 98)
+"""Qualities of JPEG that do no harm, as cameras and editors save."""
 _NOUN = (
     r"(?:side|half|part|corner|edge|area|region|third|quarter|quadrant|portion|section|end|border|"
     r"margin|foreground|background)s?\b"
@@ -64,14 +67,40 @@ def augmented(
         The photo, (height, width, 3) uint8 RGB, and what is asked about it. Pixel coordinates in
         the row (`box`, `point`) are those before a change of size.
     """
-    # Both are drawn whatever comes of them, so that a setting changes nothing but itself.
-    chance, pick = rng.random(), rng.random()
+    found, [row] = augmented_photo(item, [qa], settings, rng)
+    return found.sample.pixels, row
+
+
+def augmented_photo(
+    item: Item, rows: Sequence[QA], settings: "Augment", rng: np.random.Generator
+) -> tuple[Item, tuple[QA, ...]]:
+    """A photo and rows of it as they are shown this time; in the mirror without those rows that
+    cannot be said the other way round, where others can.
+
+    Returns:
+        The photo, whose masks and points stay at the size they had, and the rows.
+    """
+    # All are drawn whatever comes of them, so that a setting changes nothing but itself.
+    chance, pick, saved, quality = (rng.random() for _ in range(4))
+    rows = tuple(rows)
     if chance < settings.flip:
-        item, qa = mirrored(item, qa) or (item, qa)
+        turned = [pair for row in rows if (pair := mirrored(item, row)) is not None]
+        if turned:
+            item, rows = turned[0][0], tuple(row for _, row in turned)
     pixels = item.sample.pixels
     if settings.sizes:
         pixels = shrunk(pixels, settings.sizes[int(pick * len(settings.sizes))])
-    return pixels, qa
+    if saved < settings.jpeg:
+        pixels = as_jpeg(pixels, _BEST[0] + int(quality * (_BEST[1] - _BEST[0] + 1)))
+    return replace(item, sample=replace(item.sample, pixels=pixels)), rows
+
+
+def as_jpeg(pixels: Pixels, quality: int) -> Pixels:
+    """A photo saved as JPEG and opened again; `quality` 0-100."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        return np.asarray(image)
 
 
 def shrunk(pixels: Pixels, side: int) -> Pixels:

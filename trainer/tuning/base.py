@@ -1,11 +1,13 @@
 """The base model of a recipe: found on disk or fetched from the hub, checked, loaded."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spider_cli.errors import UsageError
+from spider_cli.nano import register
+from spider_cli.weights.adapter import CONFIG as ADAPTER
 from spider_cli.weights.loading import explained, load_whole
 from spider_cli.weights.revision import revision_of
 
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
 
     from trainer.tuning.recipe import ModelPart
 
-__all__ = ["Base", "find_base", "licence_of", "load_base", "skeleton"]
+__all__ = ["NANO", "Base", "find_base", "licence_of", "load_base", "skeleton"]
 
+NANO = "spider_nano"
+"""nano's model type."""
 _SETTINGS = ("*.json", "*.jinja", "*.txt", "*.model", "README.md")
 _WEIGHTS = ("*.safetensors",)
 _KINDS_OF_MORE = ("phi4_multimodal",)
@@ -32,6 +36,8 @@ class Base:
     revision: str
     """The hub's commit; of a folder `spider_cli.weights.revision.revision_of`."""
     remote_code: bool = False
+    kind: str = ""
+    """Its model type."""
 
     @property
     def local(self) -> bool:
@@ -49,11 +55,11 @@ def find_base(part: "ModelPart", *, weights: bool = True) -> Base:
         UsageError: there is none of that name, it cannot be fetched, or it is no
             image-text-to-text model.
     """
+    register()  # nano's classes, so that it loads like any other
     folder = Path(part.base).expanduser()
     if folder.is_dir():
-        base = Base(part.base, folder, "", part.remote_code)
-        _check(base)
-        return Base(part.base, folder, revision_of(folder) if weights else "", part.remote_code)
+        revision = revision_of(folder) if weights else ""
+        return _checked(Base(part.base, folder, revision, part.remote_code))
     if part.base.startswith((".", "/", "~")) or part.base.count("/") != 1:
         raise UsageError(
             f"no base model {part.base!r}: it is neither a folder nor a hub repository OWNER/NAME",
@@ -61,9 +67,7 @@ def find_base(part: "ModelPart", *, weights: bool = True) -> Base:
             code="model_missing",
         )
     fetched = _fetch(part, weights=weights)
-    base = Base(part.base, fetched, fetched.name, part.remote_code)
-    _check(base)
-    return base
+    return _checked(Base(part.base, fetched, fetched.name, part.remote_code))
 
 
 def load_base(base: Base, dtype: "torch.dtype") -> Any:
@@ -73,9 +77,11 @@ def load_base(base: Base, dtype: "torch.dtype") -> Any:
         UsageError: it does not load.
     """
     with explained(base.folder, "an image-text-to-text model"):
-        if base.remote_code:
-            return load_whole(_class(base), base.folder, dtype=dtype, trust_remote_code=base.remote_code)
-        return load_whole(_class(base), base.folder, dtype=dtype)
+        if not base.remote_code:
+            return load_whole(_class(base), base.folder, dtype=dtype)
+        return load_whole(
+            _class(base), base.folder, dtype=dtype, trust_remote_code=base.remote_code
+        )
 
 
 def skeleton(base: Base, dtype: "torch.dtype") -> Any:
@@ -123,8 +129,8 @@ def _class(base: Base) -> Any:
     return transformers.AutoModelForImageTextToText
 
 
-def _check(base: Base) -> str:
-    """The model's type.
+def _checked(base: Base) -> Base:
+    """With the model's type.
 
     Raises:
         UsageError: transformers knows it as no image-text-to-text model.
@@ -133,11 +139,11 @@ def _check(base: Base) -> str:
 
     config = _config(base.folder)
     kind = str(config.get("model_type"))
-    if kind in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES or kind in _KINDS_OF_MORE:
-        return kind
+    if kind in (*MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, *_KINDS_OF_MORE, NANO):
+        return replace(base, kind=kind)
     if config.get("auto_map"):
         if base.remote_code:
-            return kind
+            return replace(base, kind=kind)
         raise UsageError(
             f"{base.name} brings code of its own, which is not run unasked",
             hint="where you trust it: --set model.remote_code=true",
@@ -154,6 +160,12 @@ def _config(folder: Path) -> dict[str, Any]:
     try:
         value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        if (folder / ADAPTER).is_file():
+            raise UsageError(
+                f"{folder} is an adapter, and training starts from a whole model",
+                hint="end its run with --resume --merge, and name the merged model",
+                code="model_missing",
+            ) from error
         raise UsageError(
             f"no base model in {folder}: {error}",
             hint="name a folder with config.json and safetensors, or a hub repository OWNER/NAME",

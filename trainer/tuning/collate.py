@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainer.tuning.encode import IGNORED, Encoded, Soft
 
-__all__ = ["Collator", "Notes"]
+__all__ = ["Collator", "Notes", "notes_of", "targets_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,21 @@ class Collator:
                 batch[name] = _stacked(values)
         batch["labels"] = torch.stack([_right(row.labels, longest, IGNORED) for row in rows])
         batch["targets"] = targets_of(rows)
-        batch["notes"] = Notes(
-            ids=tuple(row.id for row in rows),
-            tokens=sum(len(row.labels) for row in rows),
-            dropped=sum(len(row.dropped) for row in rows),
-            truncated=sum(row.cut > 0 for row in rows),
-        )
+        batch["notes"] = notes_of(rows)
         return batch
 
 
-def targets_of(rows: Sequence[Encoded]) -> dict[str, Tensor]:
+def notes_of(rows: Sequence[Encoded]) -> Notes:
+    """What is known of a batch besides its tensors."""
+    return Notes(
+        ids=tuple(row.id for row in rows),
+        tokens=sum(len(row.labels) for row in rows),
+        dropped=sum(len(row.dropped) for row in rows),
+        truncated=sum(row.cut > 0 for row in rows),
+    )
+
+
+def targets_of(rows: Sequence[Encoded]) -> dict[str, Any]:
     """The soft targets of a batch.
 
     Returns:
@@ -70,7 +75,7 @@ def targets_of(rows: Sequence[Encoded]) -> dict[str, Tensor]:
     """
     places = [(number, soft) for number, row in enumerate(rows) for soft in row.places]
     levels = [(number, row.level) for number, row in enumerate(rows) if row.level is not None]
-    out: dict[str, Tensor] = {}
+    out: dict[str, Any] = {}
     for name, found in (("place", places), ("level", levels)):
         if found:
             out |= {f"{name}_{key}": value for key, value in _together(found).items()}

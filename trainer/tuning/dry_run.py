@@ -1,15 +1,20 @@
 """`spider train stage1 --dry-run`: what a run would learn, need and see; nothing is trained, and no
 weights are loaded."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from trainer.tuning.base import find_base, skeleton
+from trainer.tuning.base import Base, find_base, skeleton
 from trainer.tuning.export import is_adapted
 from trainer.tuning.materials import Materials, gather_materials, load_processor
 from trainer.tuning.memory import GIB, estimate_memory, seen_by
+from trainer.tuning.nano.start import NEW
 from trainer.tuning.parts import apply_parts, count_parameters
+from trainer.tuning.sums import check_sums
+from trainer.tuning.train import base_of
 
 if TYPE_CHECKING:
     from trainer.tuning.recipe import Recipe
@@ -23,9 +28,16 @@ def dry_run(recipe: "Recipe") -> str:
     Raises:
         UsageError: what a run would raise before its first step, but for weights that do not load.
     """
-    base = find_base(recipe.model, weights=False)
+    with TemporaryDirectory() as folder:  # a new base is made there, and forgotten
+        fresh = recipe.model.base == NEW
+        base = base_of(recipe, Path(folder)) if fresh else find_base(recipe.model, weights=False)
+        return _report(recipe, base)
+
+
+def _report(recipe: "Recipe", base: Base) -> str:
     processor = load_processor(base)
     materials = gather_materials(recipe, processor, base)
+    check_sums(recipe)
     model = apply_parts(skeleton(base, getattr(torch, recipe.model.dtype)), recipe)
     numbers = list(range(recipe.run.micro_batch))
     batch = materials.batch(materials.rows, numbers)
@@ -86,6 +98,8 @@ def _batch(batch: dict[str, Any], processor: Any) -> list[str]:
 
 
 def _memory(model: Any, recipe: "Recipe", batch: dict[str, Any]) -> list[str]:
+    if not hasattr(model.config, "vision_config"):  # the estimate knows encoders of layers alone
+        return ["memory: not estimated for this encoder"]
     found = estimate_memory(model, recipe, **seen_by(model, batch))
     parts = {
         "weights": found.weights,

@@ -54,10 +54,20 @@ class AnswerLoss:
         labels: Tensor = batch["labels"]
         kept = predicting(labels)
         if self._chooses:
-            logits = model(**inputs, logits_to_keep=kept, use_cache=False).logits
+            out = model(**inputs, logits_to_keep=kept, use_cache=False)
+            logits = out.logits
         else:
-            logits = model(**inputs, use_cache=False).logits[:, kept]
-        return answer_loss(logits, kept, labels, batch["targets"], self.weights) / live
+            out = model(**inputs, use_cache=False)
+            logits = out.logits[:, kept]
+        targets = batch["targets"]
+        loss = answer_loss(logits, kept, labels, targets, self.weights)
+        if self.weights.dense_patches and "patches" in targets:
+            from trainer.tuning.nano.patches import patch_loss
+
+            told = zip(out["patch_logits"], targets["patches"], strict=True)
+            costs = torch.stack([patch_loss(one, wanted.to(one.device)) for one, wanted in told])
+            loss = loss + self.weights.dense_patches * (costs * targets["patch_tokens"]).sum()
+        return loss / live
 
 
 def predicting(labels: Tensor) -> Tensor:
@@ -73,7 +83,7 @@ def predicting(labels: Tensor) -> Tensor:
 
 
 def answer_loss(
-    logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Tensor], weights: "Losses"
+    logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
 ) -> Tensor:
     """All terms of a batch, as a sum over its steps.
 
@@ -156,13 +166,18 @@ def fidelity(scores: Tensor, means: Tensor, parts: Tensor) -> Tensor:
     return total
 
 
-def check_losses(weights: "Losses", micro_batch: int) -> None:
+def check_losses(weights: "Losses", micro_batch: int, *, dense: bool = False) -> None:
     """Can these be computed?
+
+    Args:
+        weights: of the recipe.
+        micro_batch: photos whose scores can be compared.
+        dense: the model's encoder can be taught patch by patch.
 
     Raises:
         UsageError: patches cannot be taught in such models, or there are no pairs to compare.
     """
-    if weights.dense_patches:
+    if weights.dense_patches and not dense:
         raise UsageError(
             "losses.dense_patches: the encoders of chat models are not taught patch by patch",
             hint="--set losses.dense_patches=0",

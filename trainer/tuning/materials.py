@@ -9,6 +9,7 @@ from spider_cli.chat_processors import load_processor as load_from
 from spider_cli.errors import UsageError
 from spider_cli.text_to_point import AXES
 from spider_cli.weights.loading import explained
+from trainer.tuning.base import NANO
 from trainer.tuning.collate import Collator
 from trainer.tuning.encode import ChatEncoder
 from trainer.tuning.losses import AnswerLoss, check_losses
@@ -20,30 +21,34 @@ if TYPE_CHECKING:
     import torch
 
     from trainer.tuning.base import Base
+    from trainer.tuning.nano.collate import PhotoCollator
+    from trainer.tuning.photo_rows import TrainingPhotos
 
 __all__ = ["Materials", "end_ids", "gather_materials", "load_processor"]
 
 _EVAL_ROWS = 256
 """Rows whose loss an evaluation takes."""
+_EVAL_PHOTOS = 32
+"""The same, of a model that is asked photo by photo."""
 
 
 @dataclass(frozen=True)
 class Materials:
     """See the module."""
 
-    rows: TrainingRows
+    rows: "TrainingRows | TrainingPhotos"
     steps: int
     counts: list[dict[str, Any]]
     """Of each data set: path, split, rows, per_epoch."""
-    collate: Collator
+    collate: "Collator | PhotoCollator"
     loss_of: AnswerLoss
-    examined: TrainingRows | None
+    examined: "TrainingRows | TrainingPhotos | None"
     """Rows of the evaluation's data."""
     micro_batch: int
     longest: int
     """Tokens a row may have: the recipe's max_length, or the model's context where that is less."""
 
-    def batch(self, rows: TrainingRows, numbers: list[int]) -> dict[str, Any]:
+    def batch(self, rows: Any, numbers: list[int]) -> dict[str, Any]:
         """These rows as a batch."""
         return self.collate([rows[number] for number in numbers])
 
@@ -75,6 +80,14 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
     Raises:
         UsageError: data, tokenizer or losses are not as they should be.
     """
+    if base.kind == NANO:
+        return _nano_materials(recipe, processor)
+    if recipe.run.questions > 1:
+        raise UsageError(
+            "run.questions: chat models are asked one question at a time",
+            hint="--set run.questions=1",
+            code="bad_recipe",
+        )
     check_losses(recipe.losses, recipe.run.micro_batch)
     together = recipe.run.micro_batch if recipe.losses.fidelity else 1
     mixture = Mixture(recipe.data, recipe.run.seed, together=together)
@@ -93,10 +106,7 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
     return Materials(
         rows=rows(mixture, steps * run.batch, recipe.augment, recipe.losses),
         steps=steps,
-        counts=[
-            {"path": one.path, "split": one.split, "rows": one.rows, "per_epoch": one.per_epoch}
-            for one in mixture.counts
-        ],
+        counts=_counts(mixture),
         collate=Collator(encoder.pad_id),
         loss_of=AnswerLoss(recipe.losses),
         examined=_examined(recipe, rows),
@@ -105,12 +115,63 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
     )
 
 
+def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
+    from trainer.tuning.nano.collate import PhotoCollator
+    from trainer.tuning.nano.encode import PhotoEncoder
+    from trainer.tuning.photo_mix import PhotoMixture
+    from trainer.tuning.photo_rows import TrainingPhotos
+
+    run, losses = recipe.run, recipe.losses
+    check_losses(losses, run.micro_batch, dense=True)
+    if losses.fidelity:
+        raise UsageError("losses.fidelity: nano's photos do not come in comparable pairs")
+    mixture = PhotoMixture(recipe.data, run.seed, questions=run.questions)
+    longest = min(run.max_length, processor.config.text_config.max_position_embeddings)
+    encoder = PhotoEncoder(processor, longest, dense=bool(losses.dense_patches))
+    steps = run.steps or max(1, math.ceil((run.epochs or 1) * len(mixture) / run.batch))
+
+    def rows(mix: Any, total: int, augment: Augment, losses: Losses) -> TrainingPhotos:
+        return TrainingPhotos(
+            mix, encoder, augment=augment, losses=losses, seed=run.seed, total=total
+        )
+
+    found = _eval_part(recipe)
+    examined = None
+    if found is not None:
+        measured = PhotoMixture([found], run.seed, questions=run.questions)
+        examined = rows(measured, min(len(measured), _EVAL_PHOTOS), Augment(), Losses())
+    return Materials(
+        rows=rows(mixture, steps * run.batch, recipe.augment, losses),
+        steps=steps,
+        counts=_counts(mixture),
+        collate=PhotoCollator(encoder.pad_id),
+        loss_of=AnswerLoss(losses),
+        examined=examined,
+        micro_batch=run.micro_batch,
+        longest=longest,
+    )
+
+
+def _counts(mixture: Any) -> list[dict[str, Any]]:
+    return [
+        {"path": one.path, "split": one.split, "rows": one.rows, "per_epoch": one.per_epoch}
+        for one in mixture.counts
+    ]
+
+
 def load_processor(base: "Base") -> Any:
     """The base's processor.
 
     Raises:
         UsageError: it does not load.
     """
+    if base.kind == NANO:
+        from spider_cli.nano.configuration import NanoConfig
+        from spider_cli.nano.processing import NanoProcessor
+
+        with explained(base.folder, "an image-text-to-text model"):
+            config = NanoConfig.from_pretrained(str(base.folder), local_files_only=True)
+            return NanoProcessor.from_pretrained(base.folder, config)
     with explained(base.folder, "an image-text-to-text model"):
         return load_from(base.folder, remote_code=base.remote_code)
 
@@ -143,16 +204,21 @@ def _config(base: "Base") -> Any:
 
 
 def _examined(recipe: Recipe, rows: Callable[..., TrainingRows]) -> TrainingRows | None:
+    part = _eval_part(recipe)
+    if part is None:
+        return None
+    mixture = Mixture([part], recipe.run.seed)
+    return rows(mixture, min(len(mixture), _EVAL_ROWS), Augment(), Losses())
+
+
+def _eval_part(recipe: Recipe) -> DataPart | None:
+    """The rows on which the evaluation takes the loss."""
     from trainer.tuning.measured import eval_split
 
     if not recipe.run.eval_every or recipe.run.eval_data is None:
         return None
     found = eval_split(recipe.run.eval_data)
-    if found is None:
-        return None
-    path, split = found
-    mixture = Mixture([DataPart(path, split)], recipe.run.seed)
-    return rows(mixture, min(len(mixture), _EVAL_ROWS), Augment(), Losses())
+    return None if found is None else DataPart(*found)
 
 
 def _check_places(tokenizer: Any, recipe: Recipe) -> None:

@@ -20,6 +20,7 @@ from trainer.evaluate.shared_segmenter import SharedSegmenter
 from trainer.evaluate.tally import tally
 from trainer.evaluate.targets import open_benchmark
 from trainer.evaluate.values import SYSTEM
+from trainer.tuning.base import NANO
 
 if TYPE_CHECKING:
     from spider_cli.lmm import LanguageModel
@@ -138,10 +139,17 @@ class Examination:
 
 def current(model: Any, processor: Any, base: "Base") -> "LanguageModel":
     """The model of the moment, as the commands ask one."""
-    from spider_cli.chat import ChatEyes
-    from spider_cli.lmm import LanguageModel
+    from spider_cli.lmm import Eyes, LanguageModel
 
-    eyes = ChatEyes(model, processor)
+    eyes: Eyes
+    if base.kind == NANO:
+        from spider_cli.nano.eyes import NanoEyes
+
+        eyes = NanoEyes(model, processor)
+    else:
+        from spider_cli.chat import ChatEyes
+
+        eyes = ChatEyes(model, processor)
     return LanguageModel(model=model, eyes=eyes, folder=base.folder, revision="")
 
 
@@ -155,9 +163,10 @@ def check_figure(name: str | None, examination: Examination) -> tuple[str, bool]
     if wanted not in examination.names:
         close = difflib.get_close_matches(wanted, examination.names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
+        first = [one for one in examination.names if one.count(".") < 2]
         raise UsageError(
             f"run.best_by: the evaluation gives no figure {wanted!r}",
-            hint=f"{hint}It gives {', '.join(examination.names)}",
+            hint=f"{hint}It gives {', '.join(first)}, and more by family",
             code="no_figure",
         )
     better = {one.name: one.higher_is_better for one in FIGURES}

@@ -9,12 +9,12 @@ import numpy as np
 from spider_cli.errors import UsageError
 from trainer.datasets.schema import Item, row_id
 from trainer.rows import QA
-from trainer.tuning.sources import TASKS, Numbers, open_source
+from trainer.tuning.sources import TASKS, Numbers, Source, open_source
 
 if TYPE_CHECKING:
     from trainer.tuning.recipe import DataPart
 
-__all__ = ["Drawn", "Mixture", "PartCount"]
+__all__ = ["Drawn", "Mixture", "PartCount", "wanted_rows"]
 
 _SCORE = TASKS.index("score")
 
@@ -40,6 +40,26 @@ class PartCount:
     """Those of the wanted tasks."""
     per_epoch: int
     """How many of them an epoch has, repeats counted."""
+
+
+def wanted_rows(part: "DataPart", source: Source) -> Numbers:
+    """Numbers of a data set's rows of the wanted tasks.
+
+    Raises:
+        UsageError: there are none.
+    """
+    wanted = np.arange(len(source.tasks))
+    if part.tasks:
+        codes = [TASKS.index(task) for task in part.tasks]
+        wanted = wanted[np.isin(source.tasks, codes)]
+    if not len(wanted):
+        there = [TASKS[code] for code in np.unique(source.tasks)]
+        raise UsageError(
+            f"{part.path} has no rows" + (f" of {', '.join(part.tasks)}" if there else ""),
+            hint=f"it has {', '.join(there)}" if there else "",
+            code="no_rows",
+        )
+    return wanted
 
 
 class Mixture:
@@ -68,17 +88,7 @@ class Mixture:
         """Of each data set the wanted rows, shuffled once."""
         self._counts: list[int] = []
         for number, (part, source) in enumerate(zip(parts, self.sources, strict=True)):
-            wanted = np.arange(len(source.tasks))
-            if part.tasks:
-                codes = [TASKS.index(task) for task in part.tasks]
-                wanted = wanted[np.isin(source.tasks, codes)]
-            if not len(wanted):
-                there = [TASKS[code] for code in np.unique(source.tasks)]
-                raise UsageError(
-                    f"{part.path} has no rows" + (f" of {', '.join(part.tasks)}" if there else ""),
-                    hint=f"it has {', '.join(there)}" if there else "",
-                    code="no_rows",
-                )
+            wanted = wanted_rows(part, source)
             self._rows.append(np.random.default_rng([seed, 1, number]).permutation(wanted))
             self._counts.append(max(1, round(part.weight * len(wanted))))
         self._epoch: tuple[int, Numbers] = (-1, np.empty((0, 2), np.int64))

@@ -77,6 +77,8 @@ def split_parameters(model: Any) -> dict[str, Part]:
     Raises:
         UsageError: a name of no known part.
     """
+    if model.config.model_type == "spider_nano":
+        return {name: _part_of_nano(name) for name, _ in model.named_parameters()}
     idle = idle_modules(model)
     found: dict[str, Part] = {}
     for name, _ in model.named_parameters():
@@ -98,6 +100,14 @@ def split_parameters(model: Any) -> dict[str, Part]:
             )
         found[name] = part
     return found
+
+
+def _part_of_nano(name: str) -> Part:
+    """Its encoder's layers after the trunk start from nothing, as the projector does."""
+    whole, inner, *_ = _plain(name).split(".")
+    if whole == "language_model":
+        return "language"
+    return "vision" if whole == "vision_encoder" and inner in ("stem", "stages") else "projector"
 
 
 def apply_parts(model: Any, recipe: "Recipe") -> Any:

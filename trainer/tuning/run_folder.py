@@ -1,10 +1,12 @@
 """The folder of a run: which recipe it was begun with, and whether another run may go on there."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spider_cli.errors import UsageError
+from trainer.datasets.store import CHECKSUMS
 from trainer.tuning.card import recipe_json
 from trainer.tuning.checkpoints import checkpoints_of, forget_unfinished
 from trainer.tuning.files import disk_explained, read_json, write_json
@@ -13,9 +15,11 @@ if TYPE_CHECKING:
     from trainer.tuning.base import Base
     from trainer.tuning.recipe import Recipe
 
-__all__ = ["begin", "look"]
+__all__ = ["BASE", "begin", "look"]
 
 RECIPE = "recipe.json"
+BASE = "base"
+"""Where a run that starts from nothing keeps what it started from."""
 _FREE = {
     "name",
     "run.save_every",
@@ -30,6 +34,10 @@ _FREE = {
     "run.checkpointing",
 }
 """Keys that may change when a run goes on: they leave the steps as they were."""
+_PAIRED = {"run.micro_batch"}
+"""With losses.fidelity it decides which photos are compared, and so the order of all rows."""
+_BEST = {"run.eval_data", "run.eval_limit", "run.best_by"}
+"""Once something was measured, the best of it cannot be compared with the best of something else."""
 
 
 def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | None:
@@ -43,7 +51,7 @@ def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | N
     """
     path = out / RECIPE
     if not path.exists():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(one.name != BASE for one in out.iterdir())):
             raise UsageError(
                 f"{out} holds other things", hint="name a new folder with --out", code="exists"
             )
@@ -54,20 +62,26 @@ def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | N
             hint="--resume goes on with it; --out names a new folder",
             code="exists",
         )
+    found = checkpoints_of(out)
+    if not found:  # it ended before anything was saved: nothing binds the recipe
+        return None
     before = read_json(path)
-    changed = sorted(set(_differences(before["recipe"], recipe_json(recipe))) - _FREE)
+    free = _FREE - (_PAIRED if recipe.losses.fidelity else set())
+    free -= _BEST if before["recipe"]["run"]["eval_every"] else set()
+    changed = sorted(set(_differences(before["recipe"], recipe_json(recipe))) - free)
     if before["revision"] != base.revision:
         changed.append("the base model's revision")
     elif "model.base" in changed:
         changed.remove("model.base")  # moved, but the same
+    if before.get("data", data_digests(recipe)) != data_digests(recipe):
+        changed.append("what is in the data sets")
     if changed:
         raise UsageError(
             f"{out} was begun with another recipe: {', '.join(changed)} changed",
             hint=f"its own is in {path}; or begin anew with another --out",
             code="other_run",
         )
-    found = checkpoints_of(out)
-    return found[-1] if found else None
+    return found[-1]
 
 
 def begin(out: Path, recipe: "Recipe", base: "Base") -> None:
@@ -76,12 +90,27 @@ def begin(out: Path, recipe: "Recipe", base: "Base") -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    told = {"recipe": recipe_json(recipe), "base": base.name, "revision": base.revision}
+    told = {
+        "recipe": recipe_json(recipe),
+        "base": base.name,
+        "revision": base.revision,
+        "data": data_digests(recipe),
+    }
     with disk_explained(out):
         out.mkdir(parents=True, exist_ok=True)
         forget_unfinished(out)
-        if not (out / RECIPE).exists():
+        if not checkpoints_of(out):
             write_json(out / RECIPE, told)
+
+
+def data_digests(recipe: "Recipe") -> list[str]:
+    """Of each data set what its checksums come to; "" for outside formats."""
+    found = []
+    for part in recipe.data:
+        file = Path(part.path).expanduser() / CHECKSUMS
+        ours = part.format is None and file.is_file()
+        found.append(hashlib.sha256(file.read_bytes()).hexdigest() if ours else "")
+    return found
 
 
 def _differences(one: Any, two: Any, where: str = "") -> Iterator[str]:

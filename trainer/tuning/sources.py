@@ -5,6 +5,7 @@ A source knows all its rows at once, by task, and opens a photo when one of its 
 
 import json
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spider_cli.errors import PhotoError, UsageError
+from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
+from spider_cli.vocabulary import LEVELS
 from trainer.datasets.schema import Item, from_row
 from trainer.datasets.store import CHECKSUMS, open_data
-from trainer.rows import SUBTASKS
+from trainer.rows import QA, SUBTASKS
+from trainer.scores import expected_opinion
 from trainer.truth import Sample
 
 if TYPE_CHECKING:
@@ -22,12 +26,14 @@ if TYPE_CHECKING:
 
     from trainer.tuning.recipe import DataPart
 
-__all__ = ["TASKS", "OurRows", "OutsideRows", "Source", "open_source"]
+__all__ = ["TASKS", "ExpectedScores", "OurRows", "OutsideRows", "Source", "open_source"]
 
 TASKS: tuple[str, ...] = tuple(SUBTASKS)
 
 Numbers = npt.NDArray[np.int64]
 
+_DOUBT = 0.12
+"""Deviation of an expected opinion, on 0-1: about that of people's."""
 _OPEN_FILES = 32
 """Shards that a process keeps open."""
 
@@ -59,7 +65,8 @@ def open_source(part: "DataPart") -> Source:
     """
     path = Path(part.path).expanduser()
     if part.format is None:
-        return OurRows(path, part.split)
+        ours = OurRows(path, part.split)
+        return ExpectedScores(ours) if part.expected_scores else ours
     images = None if part.images is None else Path(part.images).expanduser()
     return OutsideRows(path, part.split, part.format, images)
 
@@ -136,6 +143,35 @@ class OurRows:
                 self._opened.popitem(last=False)[1].close()
         self._opened.move_to_end(index)
         return self._opened[index]
+
+
+class ExpectedScores:
+    """A source with one more row a photo, which asks for its score.
+
+    No person scored these photos: the answer is `trainer.scores.expected_opinion`, which knows what
+    was done to the photo, with a wide deviation.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        photos, last = np.unique(source.photos[::-1], return_index=True)
+        places = source.places[::-1][last] + 1
+        self.photos = np.concatenate([source.photos, photos])
+        self.places = np.concatenate([source.places, places])
+        code = TASKS.index("score")
+        self.tasks = np.concatenate([source.tasks, np.full(len(photos), code)])
+
+    def item(self, photo: int) -> Item:
+        found = self.source.item(photo)
+        opinion = expected_opinion(found.sample)
+        row = QA(
+            task="score",
+            question=SCORE_QUESTION,
+            answer=f"{SCORE_PREFIX} {LEVELS[round((1 - opinion) * (len(LEVELS) - 1))]}.",
+            truth=(),
+            subtask="mos",
+        )
+        return replace(found, rows=(*found.rows, row), mos=opinion, mos_std=_DOUBT)
 
 
 class OutsideRows:

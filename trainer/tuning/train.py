@@ -6,6 +6,7 @@ the end model/, which is what `--model` takes.
 
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from transformers import set_seed
 
 from spider_cli import __version__
 from spider_cli.errors import SpiderError, UsageError
+from spider_cli.nano.vision import channels_last
 from trainer.tuning.arguments import arguments, global_batch
-from trainer.tuning.base import Base, find_base, licence_of, load_base
+from trainer.tuning.base import NANO, Base, find_base, licence_of, load_base
 from trainer.tuning.callbacks import Reporter
 from trainer.tuning.card import model_card
 from trainer.tuning.checkpoints import step_of
@@ -28,12 +30,14 @@ from trainer.tuning.log import RunLog, read_log
 from trainer.tuning.loop import Stage1Trainer
 from trainer.tuning.materials import Materials, gather_materials, load_processor
 from trainer.tuning.measured import check_figure
+from trainer.tuning.nano.start import NEW, start_nano
 from trainer.tuning.parts import apply_parts, count_parameters
 from trainer.tuning.recipe import Recipe
-from trainer.tuning.run_folder import begin, look
+from trainer.tuning.run_folder import BASE, begin, look
 from trainer.tuning.signals import Signals
+from trainer.tuning.sums import check_sums
 
-__all__ = ["MODEL", "Stopped", "tune"]
+__all__ = ["MODEL", "Stopped", "base_of", "tune"]
 
 MODEL = "model"
 
@@ -77,10 +81,12 @@ def tune(
     with said_once(first):
         global_batch(args, recipe)
         with args.main_process_first():
-            base = find_base(recipe.model)
+            base = base_of(recipe, out)
         start = look(out, recipe, base, resume=resume)
         processor = load_processor(base)
         materials = gather_materials(recipe, processor, base)
+        if first:
+            check_sums(recipe)
         args.max_steps = materials.steps
         args.warmup_steps = round(recipe.optim.warmup * materials.steps)
         examination = examination_of(recipe)
@@ -129,11 +135,28 @@ def tune(
 # --- before ---------------------------------------------------------------------------------------
 
 
+def base_of(recipe: Recipe, out: Path) -> Base:
+    """The recipe's base; a new one is made in the run's folder first.
+
+    Raises:
+        UsageError: there is none, or the data that a new one starts from cannot be read.
+    """
+    if recipe.model.base != NEW:
+        return find_base(recipe.model)
+    folder = out / BASE
+    if not (folder / "config.json").is_file():
+        with disk_explained(folder):
+            start_nano(recipe, folder)
+    return replace(find_base(replace(recipe.model, base=str(folder))), name=NEW)
+
+
 def _model(recipe: Recipe, base: Base) -> Any:
     """The base with the recipe's parts learning, the same in all processes."""
     model = load_base(base, getattr(torch, recipe.model.dtype))
     set_seed(recipe.run.seed)  # LoRA's first matrices are random
     model = apply_parts(model, recipe)
+    if base.kind == NANO:
+        channels_last(model.vision_encoder)
     if recipe.run.checkpointing:
         settings = {"use_reentrant": False}
         if hasattr(model, "activation_checkpointing_enable"):
