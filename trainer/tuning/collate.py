@@ -48,7 +48,8 @@ class Collator:
                 fill = self.pad_id if name == "input_ids" else 0
                 batch[name] = torch.cat([_right(value, longest, fill) for value in values])
             else:
-                batch[name] = _stacked(values)
+                # Attention over nothing at all is not a number (Phi's empty crops).
+                batch[name] = _stacked(values, fill=int(name == "image_attention_mask"))
         batch["labels"] = torch.stack([_right(row.labels, longest, IGNORED) for row in rows])
         batch["targets"] = targets_of(rows)
         batch["notes"] = notes_of(rows)
@@ -71,7 +72,8 @@ def targets_of(rows: Sequence[Encoded]) -> dict[str, Any]:
     Returns:
         Where there are any: "place_at" (N, 2) row and index of each positional word's token,
         "place_tokens" (N, 2) and "place_shares" (N, 2); "level_at" (M, 2), "level_tokens" (M, 5),
-        "level_shares" (M, 5), "level_mean" (M,) the opinion, 1-5, "level_part" (M,) its data set.
+        "level_shares" (M, 5), "level_mean" (M,) the opinion, 1-5, "level_part" (M,) its data set; "fault_at" (F, 2) row and
+        index of each token of words that name faults.
     """
     places = [(number, soft) for number, row in enumerate(rows) for soft in row.places]
     levels = [(number, row.level) for number, row in enumerate(rows) if row.level is not None]
@@ -79,6 +81,9 @@ def targets_of(rows: Sequence[Encoded]) -> dict[str, Any]:
     for name, found in (("place", places), ("level", levels)):
         if found:
             out |= {f"{name}_{key}": value for key, value in _together(found).items()}
+    faults = [(number, at) for number, row in enumerate(rows) for at in row.faults]
+    if faults:
+        out["fault_at"] = torch.tensor(faults)
     if levels:
         out["level_mean"] = torch.tensor([rows[number].mean for number, _ in levels])
         out["level_part"] = torch.tensor([rows[number].part for number, _ in levels])
@@ -101,13 +106,13 @@ def _right(value: Tensor, length: int, fill: int) -> Tensor:
     return F.pad(value, (0, length - value.shape[-1]), value=fill)
 
 
-def _stacked(values: Sequence[Tensor]) -> Tensor:
-    """Along the first dimension; where others differ (numbers of tiles), zeros fill them up."""
+def _stacked(values: Sequence[Tensor], fill: int = 0) -> Tensor:
+    """Along the first dimension; where others differ (numbers of tiles), `fill` fills them up."""
     shape = [max(sizes) for sizes in zip(*(value.shape[1:] for value in values), strict=True)]
     filled = []
     for value in values:
         pads: list[int] = []
         for size, wanted in zip(reversed(value.shape[1:]), reversed(shape), strict=True):
             pads += [0, wanted - size]
-        filled.append(F.pad(value, pads) if any(pads) else value)
+        filled.append(F.pad(value, pads, value=fill) if any(pads) else value)
     return torch.cat(filled)

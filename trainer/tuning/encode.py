@@ -4,6 +4,7 @@ The prompt comes from `spider_cli.chat_prompt`, which makes it at run time too. 
 its end token are live; everything before them is not.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -15,14 +16,19 @@ from spider_cli.chat_prompt import ChatPrompt
 from spider_cli.errors import UsageError
 from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX
 from spider_cli.text_to_point import AXES
-from spider_cli.vocabulary import LEVELS
+from spider_cli.vocabulary import LEVELS, NOUNS, SEVERITIES
 from trainer.rows import Span
 from trainer.truth import Pixels
 
-__all__ = ["IGNORED", "ChatEncoder", "Encoded", "Encoder", "Soft", "TooLong"]
+__all__ = ["FAULT_WORDS", "IGNORED", "ChatEncoder", "Encoded", "Encoder", "Soft", "TooLong"]
 
 IGNORED = -100
 """Label of what is not learnt."""
+FAULT_WORDS = re.compile(
+    rf"\b(?:{'|'.join((*SEVERITIES, *NOUNS.values(), 'no visible', 'no distortion', 'clean'))})\b",
+    re.IGNORECASE,
+)
+"""What an answer's truth hangs on; the words around it are much the same in all."""
 
 
 class TooLong(Exception):  # noqa: N818 - no error: such rows are left out
@@ -57,6 +63,8 @@ class Encoded:
     """The positional words, in the order of `AXES`' words."""
     level: Soft | None = None
     """The level word, in the order of LEVELS."""
+    faults: tuple[int, ...] = ()
+    """Indices of the tokens that name faults and severities, or say that there are none."""
     mean: float = 0.0
     """The opinion, 1-5, where `level` is there."""
     part: int = 0
@@ -162,10 +170,14 @@ class ChatEncoder:
         level = None
         if level_probs is not None and (word := _level_in(text)):
             level = self._soft(text, *word, LEVELS, level_probs)
+        faults = {
+            at for word in FAULT_WORDS.finditer(text) for at in self._tokens(text, word.span())
+        }
         return Encoded(
             inputs=_extended(prompt, live),
             labels=torch.tensor([IGNORED] * length + live),
             places=tuple(_moved(soft, length) for soft in places),
+            faults=tuple(length + at for at in sorted(faults) if at < len(live)),
             level=_moved(level, length) if level and level.at < len(live) else None,
             cut=cut,
         )
@@ -201,6 +213,12 @@ class ChatEncoder:
         found = self._forms(text, start, end, words)
         return None if found is None else Soft(*found, tuple(map(float, shares)))
 
+    def _tokens(self, text: str, span: tuple[int, int]) -> range:
+        """Numbers of an answer's tokens that spell a word of it."""
+        whole = self.prompt.answer_ids(text)
+        first = _common(whole, self.prompt.answer_ids(text[: span[0]].rstrip()))
+        return range(first, max(first + 1, _common(whole, self.prompt.answer_ids(text[: span[1]]))))
+
     def _forms(
         self, text: str, start: int, end: int, words: Sequence[str]
     ) -> tuple[int, tuple[int, ...]] | None:
@@ -218,6 +236,14 @@ class ChatEncoder:
             if len(set(tokens)) > 1:
                 return (at, tokens) if len(set(tokens)) == len(words) else None
         return None
+
+
+def _common(one: Sequence[int], two: Sequence[int]) -> int:
+    """How many items two sequences begin with alike."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b),
+        min(len(one), len(two)),
+    )
 
 
 def _level_in(answer: str) -> tuple[int, int] | None:

@@ -34,7 +34,7 @@ __all__ = [
 _EPSILON = 1e-8
 
 
-TERMS = ("answers", "places", "levels", "order", "patches")
+TERMS = ("answers", "faults", "places", "levels", "order", "patches")
 """Of the loss, in the order of `AnswerLoss.sums`."""
 
 
@@ -144,7 +144,7 @@ def answer_loss(
 def answer_terms(
     logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
 ) -> dict[str, Term]:
-    """The terms that are on: "answers", "places", "levels", "order"; arguments as `answer_loss`."""
+    """The terms that are on: "answers", "faults", "places", "levels", "order"; arguments as `answer_loss`."""
     wanted = labels[:, kept + 1]  # (rows, K)
     row, step = (wanted != IGNORED).nonzero(as_tuple=True)
     log_p = logits[row, step].float().log_softmax(dim=-1)  # (N, vocabulary)
@@ -153,8 +153,9 @@ def answer_terms(
     place = weights.soft_positions if "place_at" in targets else 0.0
     level = weights.soft_levels if "level_at" in targets else 0.0
     order = weights.fidelity if "level_at" in targets else 0.0
+    fault = weights.fault_words if "fault_at" in targets else 0.0
     terms = {}
-    if place or level or order:
+    if place or level or order or fault:
         number = torch.full(labels.shape, -1, device=labels.device)
         number[row, kept[step] + 1] = torch.arange(len(row), device=labels.device)
         for name, key, weight in (("places", "place", place), ("levels", "level", level)):
@@ -164,6 +165,9 @@ def answer_terms(
                 tokens, shares = targets[f"{key}_tokens"], targets[f"{key}_shares"]
                 costs = divergence(log_p[at].gather(1, tokens), shares)
                 terms[name] = Term(weight, costs.sum(), len(at))
+    if fault:
+        at = number[tuple(targets["fault_at"].T)]
+        terms["faults"] = Term(fault, hard[at].sum(), len(at))
     if order:
         at = number[tuple(targets["level_at"].T)]
         closed = log_p[at].gather(1, targets["level_tokens"]).softmax(dim=1)  # (M, 5)

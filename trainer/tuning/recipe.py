@@ -231,11 +231,12 @@ class Losses:
     tokens.
     """
 
+    fault_words: float = 0.0
+    "Tokens that name faults and severities, or say that there are none, count so much more."
     soft_positions: float = 0.0
     "Positional words get P(right) = x / W and P(bottom) = y / H of a point in the region."
     soft_levels: float = 0.0
-    "Level words get the spread of people's opinions. DeQA-Score's balance with the words around it \
-(0.05 times their mean over some 9 tokens) is roughly 180; 1 counts them as any other."
+    "Level words get the spread of people's opinions. 1: as any word; DeQA-Score's balance is ~180."
     fidelity: float = 0.0
     "Pairs of a micro-batch's photos of one data set are put in the order of people's scores."
     dense_patches: float = 0.0

@@ -234,6 +234,14 @@ def test_families_tell_the_words_apart(encoder: ChatEncoder) -> None:
     assert PROBE_PREFIX in ANSWER
 
 
+def test_words_that_name_faults_are_known(model: LanguageModel, encoder: ChatEncoder) -> None:
+    answer = "On the left: Severe noise and mild contrast weakening. The rest is clean."
+    encoded = encoder.encode(photo(0), QUESTION, answer)
+    told = model.eyes.tokenizer.decode([int(encoded.labels[at]) for at in encoded.faults])
+    words = "".join(told.lower().split())
+    assert words == "severenoisemildcontrastweakeningclean"
+
+
 # --- long rows ----------------------------------------------------------------------------------
 
 

@@ -20,9 +20,11 @@ from trainer.tuning.encode import IGNORED, ChatEncoder, Encoded
 from trainer.tuning.losses import (
     AnswerLoss,
     answer_loss,
+    answer_terms,
     check_losses,
     divergence,
     fidelity,
+    mean_terms,
     predicting,
 )
 from trainer.tuning.opinions import level_probabilities, on_five
@@ -148,6 +150,25 @@ def test_soft_steps_are_taught_softly_alone() -> None:
                 levels += share * (math.log(share) - float(log_p[row, step - 1, token]))
     only = loss_of(logits, labels, targets, Losses(soft_levels=2.0))
     assert only == pytest.approx(hard[0, 2] + hard[0, 3] + hard[0, 4] + 2 * levels, rel=1e-5)
+
+
+def test_fault_words_count_more_and_the_log_tells_terms_apart() -> None:
+    logits, labels, targets = hand_made()
+    targets["fault_at"] = torch.tensor([[0, 2], [1, 1]])
+    log_p = logits.log_softmax(-1)
+    faults = -float(log_p[0, 1, 3] + log_p[1, 0, 7])
+    plain = loss_of(logits, labels, targets, OFF)
+    found = loss_of(logits, labels, targets, Losses(fault_words=3.0))
+    assert found == pytest.approx(plain + 3 * faults, rel=1e-5)
+    kept = predicting(labels)
+    weights = Losses(fault_words=3.0, soft_positions=0.7)
+    terms = answer_terms(logits[:, kept], kept, labels, targets, weights)
+    assert {name: (one.weight, one.count) for name, one in terms.items()} == {
+        "answers": (1.0, 4),  # the fifth step is taught softly
+        "faults": (3.0, 2),
+        "places": (0.7, 1),
+    }
+    assert mean_terms([[6.0, 0, 1, 0, 0, 0], [3, 0, 4, 0, 0, 0]]) == {"answers": 2, "places": 0.25}
 
 
 def test_fidelity_reads_the_closed_set() -> None:

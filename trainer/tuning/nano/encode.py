@@ -18,7 +18,7 @@ from spider_cli.text_to_point import AXES
 from spider_cli.vocabulary import LEVELS
 from trainer.rows import QA
 from trainer.truth import Pixels, Sample
-from trainer.tuning.encode import IGNORED, Encoded, Soft, TooLong
+from trainer.tuning.encode import FAULT_WORDS, IGNORED, Encoded, Soft, TooLong
 from trainer.tuning.nano.patches import PatchTargets, patch_targets
 
 __all__ = ["PackedPhoto", "PhotoEncoder"]
@@ -44,6 +44,7 @@ class _Turn:
     """Where in `ids` the answer begins."""
     places: list[Soft]
     level: Soft | None
+    faults: list[int]
     views: list[ViewTensor]
     boxes: list[tuple[float, float, float, float]]
 
@@ -95,6 +96,7 @@ class PhotoEncoder:
         ids, turns = [config.image_token_id] * count, [0] * count
         positions, labels = list(range(count)), [IGNORED] * count
         places: list[Soft] = []
+        faults: list[int] = []
         level: Soft | None = None
         longest, dropped = 0, 0
         for qa in rows:
@@ -113,6 +115,7 @@ class PhotoEncoder:
             turns += [turns[-1] + 1] * len(turn.ids)
             positions += range(count, count + len(turn.ids))
             labels += [IGNORED] * turn.answer + turn.ids[turn.answer :]
+            faults += [start + at for at in turn.faults]
             places += [Soft(one.at + start, one.tokens, one.shares) for one in turn.places]
             if turn.level is not None:
                 level = Soft(turn.level.at + start, turn.level.tokens, turn.level.shares)
@@ -131,6 +134,7 @@ class PhotoEncoder:
             labels=torch.tensor(labels),
             places=tuple(places),
             level=level,
+            faults=tuple(faults),
             sight=Sight(tuple(every), tuple(reads)),
             patches=patches,
             dropped=("",) * dropped,
@@ -160,6 +164,7 @@ class PhotoEncoder:
         told: Mapping[str, Any] = processor.tokenizer(
             qa.answer + END, add_special_tokens=False, return_offsets_mapping=True
         )
+        words = list(FAULT_WORDS.finditer(qa.answer))
         starts = {start: index for index, (start, _) in enumerate(told["offset_mapping"])}
 
         def soft(character: int, words: Sequence[str], shares: Sequence[float]) -> Soft | None:
@@ -180,8 +185,13 @@ class PhotoEncoder:
         level = None
         if level_probs is not None and qa.task == "score":
             level = soft(len(SCORE_PREFIX) + 1, LEVELS, level_probs)
+        faults = [
+            len(before) + index
+            for index, (start, end) in enumerate(told["offset_mapping"])
+            if any(start < word.end() and word.start() < end for word in words)
+        ]
         ids = [*before, *told["input_ids"]]
-        return _Turn(ids, len(before), places, level, views, list(prompt.boxes))
+        return _Turn(ids, len(before), places, level, faults, views, list(prompt.boxes))
 
     def _token(self, word: str) -> int | None:
         ids: list[int] = self.processor.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]

@@ -100,6 +100,13 @@ def test_soft_words_stand_where_they_are_said(nano: Any) -> None:
     assert SCORE_PREFIX in ROWS[2].answer
 
 
+def test_words_that_name_faults_are_known(nano: Any) -> None:
+    _, processor = nano
+    packed = PhotoEncoder(processor, 400, dense=False).encode(frame(60, 80), ROWS)
+    told = processor.tokenizer.decode([int(packed.labels[at]) for at in packed.faults])
+    assert told.lower().split() == ["severe", "noisesevere", "noise"]
+
+
 def test_patches_know_what_the_mask_says(nano: Any) -> None:
     _, processor = nano
     sample = half()
