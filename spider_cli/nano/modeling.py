@@ -222,6 +222,8 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def _embed_alike(self, readings: Sequence[Readings]) -> Tensor:
         """As `embed_readings`; those of one kind and size go together."""
+        if not readings:
+            return torch.zeros(0, self.config.text_config.hidden_size, device=self.device)
         groups: dict[tuple[int, int], list[int]] = {}
         for index, one in enumerate(readings):
             groups.setdefault((one.kind, len(one.cells)), []).append(index)

@@ -18,14 +18,24 @@ from PIL import Image
 from spider_cli.results import Box
 from trainer.datasets.schema import Item
 from trainer.rows import QA, Span
-from trainer.truth import Pixels, Region
+from trainer.truth import Pixels, Region, Sample
 
 if TYPE_CHECKING:
     from trainer.tuning.recipe import Augment
 
-__all__ = ["as_jpeg", "augmented", "augmented_photo", "mirror_text", "mirrored", "shrunk"]
+__all__ = [
+    "as_jpeg",
+    "augmented",
+    "augmented_photo",
+    "cropped",
+    "mirror_text",
+    "mirrored",
+    "shrunk",
+]
 
 _KEPT = ("chat", "choice")
+_NEAR = 0.7
+"""Share of crops that lie around a region."""
 _BEST = (85, 98)
 """Qualities of JPEG that do no harm, as cameras and editors save."""
 _NOUN = (
@@ -83,7 +93,9 @@ def augmented_photo(
     # All are drawn whatever comes of them, so that a setting changes nothing but itself.
     chance, pick, saved, quality = (rng.random() for _ in range(4))
     rows = tuple(rows)
-    if chance < settings.flip:
+    if chance < settings.flip and not rows:
+        item = _mirrored(item)
+    elif chance < settings.flip:
         turned = [pair for row in rows if (pair := mirrored(item, row)) is not None]
         if turned:
             item, rows = turned[0][0], tuple(row for _, row in turned)
@@ -93,6 +105,27 @@ def augmented_photo(
     if saved < settings.jpeg:
         pixels = as_jpeg(pixels, _BEST[0] + int(quality * (_BEST[1] - _BEST[0] + 1)))
     return replace(item, sample=replace(item.sample, pixels=pixels)), rows
+
+
+def cropped(sample: Sample, side: int, rng: np.random.Generator) -> Sample:
+    """A square of a photo with what is in it, mostly around one of its regions; the photo itself
+    where that is no larger."""
+    height, width = sample.pixels.shape[:2]
+    h, w = min(side, height), min(side, width)
+    y, x = rng.random() * (height - h), rng.random() * (width - w)
+    if sample.regions and rng.random() < _NEAR:
+        region = sample.regions[int(rng.integers(len(sample.regions)))]
+        rows, columns = np.nonzero(region.mask)
+        pick = int(rng.integers(len(rows)))
+        y, x = rows[pick] - rng.random() * h, columns[pick] - rng.random() * w
+    top, left = (int(min(max(at, 0), most)) for at, most in ((y, height - h), (x, width - w)))
+    part = (slice(top, top + h), slice(left, left + w))
+    regions = [replace(one, mask=one.mask[part]) for one in sample.regions]
+    return replace(
+        sample,
+        pixels=np.ascontiguousarray(sample.pixels[part]),
+        regions=tuple(one for one in regions if one.mask.any()),
+    )
 
 
 def as_jpeg(pixels: Pixels, quality: int) -> Pixels:
@@ -133,12 +166,17 @@ def mirrored(item: Item, qa: QA) -> tuple[Item, QA] | None:
         box=None if qa.box is None else _box(qa.box, width),
         point=None if qa.point is None else (width - 1 - qa.point[0], qa.point[1]),
     )
+    return _mirrored(item), row
+
+
+def _mirrored(item: Item) -> Item:
+    width = item.sample.pixels.shape[1]
     sample = replace(
         item.sample,
         pixels=np.ascontiguousarray(item.sample.pixels[:, ::-1]),
         regions=tuple(_region(region, width) for region in item.sample.regions),
     )
-    return replace(item, sample=sample), row
+    return replace(item, sample=sample)
 
 
 def mirror_text(

@@ -82,6 +82,12 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
     """
     if base.kind == NANO:
         return _nano_materials(recipe, processor)
+    if recipe.augment.crop:
+        raise UsageError(
+            "augment.crop: only nano's encoder is taught from crops",
+            hint="--set augment.crop=0",
+            code="bad_recipe",
+        )
     if recipe.run.questions > 1:
         raise UsageError(
             "run.questions: chat models are asked one question at a time",
@@ -123,6 +129,8 @@ def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
 
     run, losses = recipe.run, recipe.losses
     check_losses(losses, run.micro_batch, dense=True)
+    if recipe.augment.crop and not losses.dense_patches:
+        raise UsageError("augment.crop: nothing is learnt from crops but losses.dense_patches")
     if losses.fidelity:
         raise UsageError("losses.fidelity: nano's photos do not come in comparable pairs")
     mixture = PhotoMixture(recipe.data, run.seed, questions=run.questions)

@@ -7,7 +7,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from spider_cli.errors import UsageError
-from trainer.tuning.augment import augmented_photo
+from trainer.tuning.augment import augmented_photo, cropped
 from trainer.tuning.encode import TooLong
 from trainer.tuning.nano.encode import PackedPhoto, PhotoEncoder
 from trainer.tuning.opinions import level_probabilities, on_five
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from trainer.tuning.recipe import Augment, Losses
 
 __all__ = ["TrainingPhotos"]
+
+_KNOWN = ("clean", "whole", "regions")
+"""Scenes of photos of which all faults are known."""
 
 
 class TrainingPhotos(Dataset[PackedPhoto]):
@@ -66,7 +69,12 @@ class TrainingPhotos(Dataset[PackedPhoto]):
             raise IndexError(index)
         drawn = self.mixture[index]
         rng = np.random.default_rng([self.seed, 3, index])
-        item, rows = augmented_photo(drawn.item, drawn.rows, self.augment, rng)
+        item, rows = drawn.item, drawn.rows
+        if self.augment.crop and item.scene in _KNOWN:
+            # What was asked holds for the whole photo: only the patches can be taught.
+            item = replace(item, sample=cropped(item.sample, self.augment.crop, rng), mos=None)
+            rows = ()
+        item, rows = augmented_photo(item, rows, self.augment, rng)
         levels, mean = None, 0.0
         if (self.losses.soft_levels or self.losses.fidelity) and item.mos is not None:
             levels, mean = level_probabilities(item.mos, item.mos_std), on_five(item.mos)

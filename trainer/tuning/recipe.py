@@ -255,11 +255,15 @@ class Augment:
     "Share of rows seen in the mirror; left and right change places in question and answer."
     sizes: tuple[int, ...] = ()
     "Long sides in pixels, one drawn per row; the photo's own when empty. Never enlarges."
+    crop: int = 0
+    "Side in pixels of a square cut out of photos of which all faults are known; nothing is asked about \
+it, its patches are taught (nano). 0: whole photos."
     jpeg: float = 0.0
     "Share of photos saved as a good JPEG, which is no fault."
 
     def __post_init__(self) -> None:
         _require(0 <= self.flip <= 1, f"flip is a share, from 0 to 1: {self.flip}")
+        _require(self.crop >= 0, f"crop must be 0 (off) or more pixels, not {self.crop}")
         _require(0 <= self.jpeg <= 1, f"jpeg is a share, from 0 to 1: {self.jpeg}")
         for size in self.sizes:
             _require(size >= 28, f"sizes: {size} is too small for a photo, at least 28")

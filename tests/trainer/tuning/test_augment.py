@@ -8,14 +8,14 @@ import pytest
 from skimage import data
 
 from spider_cli.results import Box
-from tests.trainer.tuning.small_data import ANSWER, grounding, item, referring, scored
+from tests.trainer.tuning.small_data import ANSWER, grounding, item, referring, region, scored
 from trainer.annotate import compose
 from trainer.answers import questions_and_answers
 from trainer.datasets.schema import Item
 from trainer.regions import superpixel_regions
 from trainer.rows import QA
 from trainer.truth import Sample
-from trainer.tuning.augment import augmented, mirror_text, mirrored, shrunk
+from trainer.tuning.augment import augmented, cropped, mirror_text, mirrored, shrunk
 from trainer.tuning.recipe import Augment
 
 
@@ -211,3 +211,24 @@ def test_a_clean_photo(composed: list[Item]) -> None:
     found = mirrored(one, one.rows[0])
     assert found is not None
     assert found[1] == scored()
+
+
+def test_a_crop_keeps_what_is_in_it() -> None:
+    """Pixels and masks move together; regions outside are gone; mostly one is inside."""
+    height, width = 60, 80
+    pixels = np.arange(height * width, dtype=np.uint32)
+    coded = np.stack([pixels % 256, pixels // 256, pixels * 0], axis=1).astype(np.uint8)
+    sample = Sample(coded.reshape(height, width, 3), (region(),))
+    inside = 0
+    for seed in range(60):
+        part = cropped(sample, 24, np.random.default_rng(seed))
+        assert part.pixels.shape == (24, 24, 3)
+        first = int(part.pixels[0, 0, 0]) + 256 * int(part.pixels[0, 0, 1])
+        top, left = divmod(first, width)
+        mask = region().mask[top : top + 24, left : left + 24]
+        assert len(part.regions) == int(mask.any())
+        if part.regions:
+            inside += 1
+            assert np.array_equal(part.regions[0].mask, mask)
+    assert 40 < inside < 60
+    assert cropped(sample, 500, np.random.default_rng(0)).pixels.shape == (60, 80, 3)

@@ -73,7 +73,8 @@ class PhotoEncoder:
         level_probs: Sequence[float] | None = None,
         sample: Sample | None = None,
     ) -> PackedPhoto:
-        """Encode a photo with its rows; those that are too long are left out.
+        """Encode a photo with its rows; those that are too long are left out. Without rows only its
+        patches can be taught.
 
         Args:
             pixels: (height, width, 3) uint8 RGB.
@@ -93,7 +94,9 @@ class PhotoEncoder:
             (number, None) for number in range(len(views))
         ]
         every: list[ViewTensor] = list(views)
-        ids, turns = [config.image_token_id] * count, [0] * count
+        if not rows:  # the patches alone are taught: nothing is read
+            count, reads = 1, []
+        ids, turns = [config.image_token_id if rows else self.pad_id] * count, [0] * count
         positions, labels = list(range(count)), [IGNORED] * count
         places: list[Soft] = []
         faults: list[int] = []
@@ -119,7 +122,7 @@ class PhotoEncoder:
             places += [Soft(one.at + start, one.tokens, one.shares) for one in turn.places]
             if turn.level is not None:
                 level = Soft(turn.level.at + start, turn.level.tokens, turn.level.shares)
-        if len(ids) == count:
+        if len(ids) == count and rows:
             raise TooLong(longest)
         patches: tuple[tuple[int, PatchTargets], ...] = ()
         if self.dense and sample is not None and sample.complete:

@@ -174,6 +174,22 @@ def test_a_batch_costs_what_its_photos_cost_apart(nano: Any) -> None:
     assert together == pytest.approx(float(apart), rel=1e-5)
 
 
+def test_patches_can_be_taught_without_a_question(nano: Any) -> None:
+    model, processor = nano
+    encoder = PhotoEncoder(processor, 400, dense=True)
+    sample = half()
+    silent = encoder.encode(sample.pixels, (), sample=sample)
+    asked = encoder.encode(sample.pixels, ROWS, sample=sample)
+    collate = PhotoCollator(encoder.pad_id)
+    loss = AnswerLoss(Losses(dense_patches=1))
+    with torch.no_grad():
+        alone = loss(model, collate([silent]), 1.0)
+        both = loss(model, collate([silent, asked]), 1.0)
+        other = loss(model, collate([asked]), 1.0)
+    assert alone > 0
+    assert both == pytest.approx(float(alone + other), rel=1e-5)
+
+
 def test_rows_that_do_not_fit_are_left_out_and_counted(nano: Any) -> None:
     _, processor = nano
     long = QA("describe", "Describe it.", "Severe noise. " * 60, ())
