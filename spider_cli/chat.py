@@ -1,5 +1,6 @@
 """How any other image-text-to-text model of transformers sees: its processor, its chat template."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from spider_cli.results import View
 from spider_cli.weights.loading import load_whole
 
 __all__ = ["ChatEyes", "ComposedProcessor", "load"]
+
+_KINDS_OF_MORE = ("phi4_multimodal",)
+"""Models that hear as well as see: transformers lists them elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,12 @@ def _append(batch: dict[str, Any], forced: Sequence[Sequence[int]], pad: int) ->
 
 def load(folder: Path, *, device: str, dtype: torch.dtype) -> tuple[Any, ChatEyes]:
     """The model and its eyes; local files, safetensors, no remote code."""
-    from transformers import AutoModelForImageTextToText
+    import transformers
 
-    model = load_whole(AutoModelForImageTextToText, folder, dtype=dtype)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    kind: Any = transformers.AutoModelForImageTextToText
+    if config.get("model_type") in _KINDS_OF_MORE:
+        kind = transformers.AutoModelForMultimodalLM
+    model = load_whole(kind, folder, dtype=dtype)
     model = model.to(device).eval()
     return model, ChatEyes(model, load_processor(folder))

@@ -101,6 +101,9 @@ def load_processor(folder: Path, *, remote_code: bool = False) -> Any:
     except (ImportError, ValueError, OSError) as error:
         reason = error
     tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
+    _with_template(tokenizer, folder)
+    if _read(folder / "config.json").get("model_type") == "phi4_multimodal":
+        return _phi(folder, tokenizer)
     try:
         images = AutoImageProcessor.from_pretrained(str(folder), backend="pil", **options)
     except (ImportError, ValueError, OSError) as error:
@@ -128,7 +131,7 @@ def _internvl(folder: Path, images: Any, tokenizer: Any) -> ComposedProcessor | 
     if token is None or not hasattr(images, "crop_to_patches"):
         return None
     start, end = tokenizer.start_image_token, tokenizer.end_image_token
-    tile = token * _settings(folder).get("image_seq_length", 256)
+    tile = token * _read(folder / "processor_config.json").get("image_seq_length", 256)
     expand = partial(_tiles, start, tile, end)
     return ComposedProcessor(
         images,
@@ -140,6 +143,21 @@ def _internvl(folder: Path, images: Any, tokenizer: Any) -> ComposedProcessor | 
     )
 
 
+def _phi(folder: Path, tokenizer: Any) -> ComposedProcessor:
+    """Phi-4-multimodal: one placeholder for each token of the photo."""
+    from spider_cli.phi_images import PhiImageProcessor
+
+    vision = _read(folder / "config.json").get("vision_config") or {}
+    token = tokenizer.convert_ids_to_tokens(vision.get("image_token_id", 200010))
+    names = ("image_pixel_values", "image_sizes", "image_attention_mask")
+    images = PhiImageProcessor.from_folder(folder)
+    return ComposedProcessor(images, tokenizer, token, partial(_counted, token), names=names)
+
+
+def _counted(token: str, seen: Mapping[str, Any], number: int) -> str:
+    return token * int(seen["num_img_tokens"][number])
+
+
 def _patches(token: str, merge: int, seen: Mapping[str, Any], number: int) -> str:
     return token * (int(seen["image_grid_thw"][number].prod()) // merge)
 
@@ -148,7 +166,13 @@ def _tiles(start: str, tile: str, end: str, seen: Mapping[str, Any], number: int
     return f"{start}{tile * int(seen['num_patches'][number])}{end}"
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    file = folder / "processor_config.json"
+def _with_template(tokenizer: Any, folder: Path) -> None:
+    """A chat template that older folders keep for the processor alone."""
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = _read(folder / "chat_template.json").get("chat_template")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none."""
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return found if isinstance(found, dict) else {}

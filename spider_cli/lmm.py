@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spider_cli.errors import UsageError
 from spider_cli.results import View
+from spider_cli.weights.adapter import CONFIG, adapter_in
 from spider_cli.weights.loading import explained
 from spider_cli.weights.revision import revision_of
 
@@ -192,15 +193,20 @@ class LanguageModel:
 def load_language_model(folder: Path, *, device: str, dtype: "torch.dtype") -> LanguageModel:
     """Load a model folder: local files only, safetensors only, no remote code.
 
+    An adapter is folded into its base: it answers as the merged model does. Tokenizer and processor
+    are the base's.
+
     Raises:
-        UsageError: the folder holds no loadable image-text-to-text model.
+        UsageError: the folder holds no loadable image-text-to-text model, and no adapter of one.
     """
-    config = folder / "config.json"
+    adapter = adapter_in(folder)
+    whole = folder if adapter is None else adapter.base
+    config = whole / "config.json"
     try:
         kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise UsageError(
-            f"no model in {folder}: {error}",
+            f"no model in {whole}: {error}",
             hint="name a folder with config.json and model.safetensors, or use --model nano",
             code="model_missing",
         ) from error
@@ -212,6 +218,10 @@ def load_language_model(folder: Path, *, device: str, dtype: "torch.dtype") -> L
         from spider_cli.chat import load as load_chat
 
         load = load_chat
-    with explained(folder, "an image-text-to-text model"):
-        model, eyes = load(folder, device=device, dtype=dtype)
+    with explained(whole, "an image-text-to-text model"):
+        model, eyes = load(whole, device=device, dtype=dtype)
+    if adapter is not None:
+        hint = f"it must be made for {whole}, which its {CONFIG} names"
+        with explained(folder, "an adapter", hint):
+            model = adapter.applied(model)
     return LanguageModel(model=model, eyes=eyes, folder=folder, revision=revision_of(folder))

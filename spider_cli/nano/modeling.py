@@ -214,10 +214,10 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             own = glimpses[start : start + len(sight.views)]
             start += len(sight.views)
             for number, box in sight.reads:
-                whole = box is None
-                readings.append(
-                    self.read_view(own[number]) if whole else self.read_box(own[0], box)
-                )
+                if box is None:
+                    readings.append(self.read_view(own[number]))
+                else:
+                    readings.append(self.read_box(own[0], box))
         return self._embed_alike(readings), glimpses
 
     def _embed_alike(self, readings: Sequence[Readings]) -> Tensor:

@@ -31,12 +31,21 @@ def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(f"the weights lack {missing[0]}{more}")
+    for module in model.modules():
+        # transformers 5.24 calls it causal: wherever a batch needs no mask, patches would see only
+        # those before them, and a photo's answer would depend on the others in its batch.
+        if type(module).__name__ == "Phi4MultimodalVisionAttention":
+            module.is_causal = False
     return model
 
 
 @contextmanager
-def explained(folder: Path, what: str) -> Iterator[None]:
+def explained(folder: Path, what: str, hint: str = "") -> Iterator[None]:
     """Say which folder does not load, and why, in one line.
+
+    Args:
+        what: kind of model that it must be.
+        hint: instead of one that says so.
 
     Raises:
         UsageError: for whatever the libraries raise over a folder.
@@ -49,6 +58,6 @@ def explained(folder: Path, what: str) -> Iterator[None]:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
             f"cannot load the model in {folder}: {lines[0]}",
-            hint=f"it must be {what} of transformers, in safetensors",
+            hint=hint or f"it must be {what} of transformers, in safetensors",
             code="model_unloadable",
         ) from error

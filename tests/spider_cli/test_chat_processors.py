@@ -8,7 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from spider_cli.chat_processors import ComposedProcessor, _patches, _tiles
+from spider_cli.chat_processors import (
+    ComposedProcessor,
+    _patches,
+    _tiles,
+    _with_template,
+    load_processor,
+)
+from spider_cli.phi_images import PhiImageProcessor
 
 IMAGES = [[Image.fromarray(np.zeros((60, 90, 3), np.uint8))] for _ in range(2)]
 
@@ -78,3 +85,60 @@ def test_what_it_hands_on(kinds: bool) -> None:
     assert set(out) == (names | {"mm_token_type_ids"} if kinds else names)
     if kinds:
         assert out["mm_token_type_ids"].tolist() == [[0, 1, 1], [0, 0, 1]]
+
+
+def test_the_familys_own_is_preferred(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torchvision is there AutoProcessor loads; a stand-in for it, since it is not here."""
+    own = SimpleNamespace()
+    asked: dict[str, Any] = {}
+
+    def loads(folder: str, **options: Any) -> Any:
+        asked.update(options)
+        return own
+
+    monkeypatch.setattr("transformers.AutoProcessor.from_pretrained", loads)
+    assert load_processor(tmp_path) is own
+    assert asked == {"local_files_only": True, "trust_remote_code": False}
+
+
+@pytest.mark.parametrize("name", ["chat_template.json", "chat_template.jinja"])
+def test_a_template_of_the_processor_alone_is_found(name: str, tmp_path: Any) -> None:
+    tokenizer = SimpleNamespace(chat_template="own" if name.endswith("jinja") else None)
+    (tmp_path / name).write_text('{"chat_template": "theirs"}', encoding="utf-8")
+    _with_template(tokenizer, tmp_path)
+    assert tokenizer.chat_template == ("own" if name.endswith("jinja") else "theirs")
+
+
+def phi_images(*sizes: tuple[int, int]) -> Any:
+    images = [Image.new("RGB", size, (255, 0, 0)) for size in sizes]
+    return PhiImageProcessor(size=56, most=4)(images=images, return_tensors="pt")
+
+
+def test_phi_sees_all_of_a_photo_and_then_its_crops() -> None:
+    seen = phi_images((112, 56), (56, 56), (80, 40))
+    pixels, masks = seen["image_pixel_values"], seen["image_attention_mask"]
+    assert pixels.shape == (3, 3, 3, 56, 56) and masks.shape == (3, 3, 4, 4)
+    assert seen["image_sizes"].tolist() == [[56, 112], [56, 56], [56, 112]]
+    # Red is (1, -1, -1), once it is about 0.
+    red = torch.tensor([1.0, -1.0, -1.0])[:, None, None]
+    assert torch.allclose(pixels[0], red.expand(3, 3, 56, 56), atol=1e-5)
+    assert torch.equal(pixels[1, 2], torch.zeros(3, 56, 56))  # one crop less
+    assert masks.min() == 1
+    # 2 x 2 tokens of all of it and an end for each line, one between; 2 x 2 a crop, and ends.
+    assert seen["num_img_tokens"] == [4 + 2 + 1 + 8 + 2, 4 + 2 + 1 + 4 + 2, 17]
+
+
+def test_phi_fills_up_in_white() -> None:
+    seen = phi_images((56, 20), (100, 60))
+    low, large = seen["image_pixel_values"], seen["image_attention_mask"]
+    assert (low[0, 1, :, 20:] == 1).all() and (low[0, 1, 1, :19] == -1).all()
+    assert large[0, 1].tolist() == [[1] * 4] * 2 + [[0] * 4] * 2  # 20 of 56: two patches begun
+    assert seen["num_img_tokens"][0] == 4 + 2 + 1 + 2 + 1
+    # 100 x 60 fills 112 x 67 of 112 x 112: three lines of eight patches are empty.
+    assert large[1, 3].tolist() == [[1] * 4] + [[0] * 4] * 3
+
+
+def test_phi_takes_no_more_crops_than_it_may() -> None:
+    seen = phi_images((600, 300), (300, 600), (600, 10))
+    assert seen["image_sizes"].tolist() == [[56, 112], [112, 56], [56, 224]]
+    assert seen["image_pixel_values"].isfinite().all()

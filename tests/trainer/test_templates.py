@@ -8,6 +8,7 @@ import pytest
 
 from spider_cli.phrases import EVENT
 from spider_cli.questions import (
+    SCORE_QUESTION,
     box_fractions,
     box_phrase,
     describe_question,
@@ -15,7 +16,6 @@ from spider_cli.questions import (
     ground_question,
     refer_question,
 )
-from spider_cli.questions import SCORE_QUESTION
 from spider_cli.vocabulary import FAMILIES, HORIZONTAL, NOUNS, VERTICAL
 from trainer.rows import SUBTASKS
 from trainer.templates import POOL_OF, POOLS, draw, pick

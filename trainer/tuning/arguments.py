@@ -1,6 +1,7 @@
 """A recipe as arguments of transformers' Trainer."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,12 @@ def arguments(recipe: "Recipe", out: Path, *, tensorboard: bool) -> TrainingArgu
             "model.dtype is float16, which needs a GPU",
             hint="--set model.dtype=float32, or bfloat16",
             code="bad_recipe",
+        )
+    if tensorboard and not find_spec("tensorboard"):
+        raise UsageError(
+            "--tensorboard: the package tensorboard is missing",
+            hint="pip install tensorboard; RUN/log.jsonl and spider train plot need nothing",
+            code="missing_package",
         )
     return TrainingArguments(
         output_dir=str(out),

@@ -21,7 +21,7 @@ GIB = 2**30
 
 
 class Reporter(TrainerCallback):
-    """A live line on a terminal, plain lines elsewhere, JSON lines in the log.
+    """A live line on a terminal, JSON lines in the log; evaluations and the like also in a pipe.
 
     Args:
         log: where everything goes.
@@ -100,8 +100,6 @@ class Reporter(TrainerCallback):
             f"loss {values['loss']:.4f}  lr {rate:.2g}  {row['samples_per_second']:.3g} samples/s  "
             f"{row['tokens_per_second']:,.0f} tokens/s  {row['memory_gib']:.1f} GiB"
         )
-        if self._live is None:
-            self.say(f"step {step}/{self.steps}  {self._words}  {self._left(step)} left")
         self._draw(step)
 
     def evaluation(self, step: int, measured: Measured, seconds: float, best: bool) -> None:

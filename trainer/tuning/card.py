@@ -22,6 +22,13 @@ from transformers import AutoModelForImageTextToText
 base = AutoModelForImageTextToText.from_pretrained({base!r}{revision})
 model = PeftModel.from_pretrained(base, "DIR")
 ```
+
+```sh
+spider describe photo.jpg --model DIR
+```
+
+`spider` looks for the base at the place or in the hub's cache that `adapter_config.json` names, and
+answers as the merged model does; tokenizer and processor are the base's.
 """
 _WHOLE = """\
 ```python

@@ -72,8 +72,8 @@ def targets_of(rows: Sequence[Encoded]) -> dict[str, Any]:
     Returns:
         Where there are any: "place_at" (N, 2) row and index of each positional word's token,
         "place_tokens" (N, 2) and "place_shares" (N, 2); "level_at" (M, 2), "level_tokens" (M, 5),
-        "level_shares" (M, 5), "level_mean" (M,) the opinion, 1-5, "level_part" (M,) its data set; "fault_at" (F, 2) row and
-        index of each token of words that name faults.
+        "level_shares" (M, 5), "level_mean" (M,) the opinion, 1-5, "level_part" (M,) its data set;
+        "fault_at" (F, 2) row and index of each token of words that name faults.
     """
     places = [(number, soft) for number, row in enumerate(rows) for soft in row.places]
     levels = [(number, row.level) for number, row in enumerate(rows) if row.level is not None]

@@ -108,6 +108,6 @@ def _memory(model: Any, recipe: "Recipe", batch: dict[str, Any]) -> list[str]:
         "activations": found.activations,
         "sum": found.total,
     }
-    lines = ["memory of one process, estimated from shapes (docs/training.md), GiB:"]
+    lines = ["memory of one process, estimated from shapes (docs/stage1.md), GiB:"]
     lines += [f"  {name:<12} {size / GIB:>8.2f}" for name, size in parts.items()]
     return lines

@@ -52,19 +52,20 @@ def memory_explained(recipe: "Recipe") -> Iterator[None]:
         if not (short or "out of memory" in said or "can't allocate memory" in said):
             raise
         run = recipe.run
-        hints = []
+        same, other = [], []
         if run.micro_batch > 1:
-            hints.append(f"run.micro_batch (now {run.micro_batch}; run.batch stays)")
+            same.append(f"lower run.micro_batch (now {run.micro_batch}; run.batch stays)")
         if not run.checkpointing:
-            hints.append("set run.checkpointing=true")
-        hints.append(f"run.max_length (now {run.max_length})")
-        hints.append(f"augment.sizes to smaller photos (now {list(recipe.augment.sizes)})")
+            same.append("set run.checkpointing=true")
+        other.append(f"run.max_length (now {run.max_length})")
+        other.append(f"augment.sizes (now {list(recipe.augment.sizes) or 'as the photos are'})")
         if recipe.parts.vision == "full":
-            hints.append('parts.vision to "lora" or "frozen"')
-        hints.append("or spread the model: accelerate launch with FSDP")
+            other.append('parts.vision to "lora" or "frozen"')
+        same_run = f"{' or '.join(same)}, and go on with --resume; else " if same else ""
+        hint = f"{same_run}in a new run lower {', '.join(other)}"
         first_line = said.strip().splitlines()[0] if said.strip() else "no memory left"
         raise UsageError(
             f"out of memory: {first_line}",
-            hint=f"lower, in this order: {'; '.join(hints)}. Then go on with --resume",
+            hint=hint,
             code="out_of_memory",
         ) from error

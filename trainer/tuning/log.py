@@ -1,7 +1,8 @@
 """A run's log: one JSON object a line, appended as things happen, read back without what is undone.
 
 Every line has "event" and "step"; docs/stage1.md lists the events. A run that goes on from a
-checkpoint appends "resume": the lines after that checkpoint's step are then of work that was lost.
+checkpoint appends "resume": the lines after that checkpoint's step are then of work that was lost;
+one that begins anew, before anything was saved, appends "start" at step 0.
 """
 
 import json
@@ -75,6 +76,8 @@ def read_log(run: Path) -> list[dict[str, Any]]:
             ) from error
         if event == "resume":
             rows = [one for one in rows if one["step"] <= step]
+        elif event == "start" and not step:  # anew: nothing had been saved
+            rows = []
         rows.append(row)
     return rows
 

@@ -44,8 +44,8 @@ class Term(NamedTuple):
     weight: float
     sum: Tensor
     """Over its steps."""
-    count: float
-    """How many steps those are."""
+    steps: float
+    """How many those are."""
 
 
 class AnswerLoss:
@@ -97,7 +97,7 @@ class AnswerLoss:
         for place, name in enumerate(TERMS):
             if name in terms:
                 self.sums[0, place] += terms[name].sum.detach().cpu()
-                self.sums[1, place] += terms[name].count
+                self.sums[1, place] += terms[name].steps
         loss: Tensor = sum((one.weight * one.sum for one in terms.values()), logits.new_zeros(()))
         return loss / live
 
@@ -144,7 +144,11 @@ def answer_loss(
 def answer_terms(
     logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
 ) -> dict[str, Term]:
-    """The terms that are on: "answers", "faults", "places", "levels", "order"; arguments as `answer_loss`."""
+    """The terms that are on: "answers", "faults", "places", "levels", "order".
+
+    Args:
+        logits, kept, labels, targets, weights: as for `answer_loss`.
+    """
     wanted = labels[:, kept + 1]  # (rows, K)
     row, step = (wanted != IGNORED).nonzero(as_tuple=True)
     log_p = logits[row, step].float().log_softmax(dim=-1)  # (N, vocabulary)

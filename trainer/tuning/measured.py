@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spider_cli.auditor import Auditor
 from spider_cli.errors import UsageError
+from spider_cli.grounding_file import Plan
 from trainer.evaluate.asking import ModelSystem
 from trainer.evaluate.benchmark import Benchmark
 from trainer.evaluate.cases import Case
@@ -72,6 +73,7 @@ class _Current(Auditor):
     def __init__(self, model: "LanguageModel") -> None:
         super().__init__("nano", batch_size=_BATCH)
         self._language_model = model
+        self.plan = Plan()  # not nano's own rule
 
     def temperature(self, task: Literal["grounding", "scoring"]) -> float:
         return 1.0
@@ -192,4 +194,4 @@ def eval_split(target: str) -> tuple[str, str] | None:
     if not (folder / CONFIG).is_file():
         return None
     splits = open_data(folder).splits
-    return target, "test" if "test" in splits else splits[0]
+    return target, next((one for one in ("test", "validation") if one in splits), splits[0])

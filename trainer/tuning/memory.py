@@ -1,6 +1,6 @@
 """How much memory of an accelerator stage 1 takes, computed from shapes: nothing is measured here.
 
-``python -m trainer.tuning.memory`` prints the table of docs/training.md.
+``python -m trainer.tuning.memory`` prints the table of docs/stage1.md.
 """
 
 import math

@@ -77,7 +77,7 @@ def split_parameters(model: Any) -> dict[str, Part]:
     Raises:
         UsageError: a name of no known part.
     """
-    if model.config.model_type == "spider_nano":
+    if getattr(model.config, "model_type", "") == "spider_nano":
         return {name: _part_of_nano(name) for name, _ in model.named_parameters()}
     idle = idle_modules(model)
     found: dict[str, Part] = {}

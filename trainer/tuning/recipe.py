@@ -104,7 +104,7 @@ class DataPart:
     images: str | None = None
     "Folder that an outside format's photo paths start from."
     expected_scores: bool = False
-    "Ask for the score of each photo too; the answer is what its distortions would cost (no person's)."
+    "Ask for each photo's score too; the answer is what its distortions would cost (no person's)."
 
     def __post_init__(self) -> None:
         from trainer.rows import SUBTASKS
@@ -256,8 +256,8 @@ class Augment:
     sizes: tuple[int, ...] = ()
     "Long sides in pixels, one drawn per row; the photo's own when empty. Never enlarges."
     crop: int = 0
-    "Side in pixels of a square cut out of photos of which all faults are known; nothing is asked about \
-it, its patches are taught (nano). 0: whole photos."
+    "Side in pixels of a square cut out of photos of which all faults are known; its patches are \
+taught, nothing is asked about it (nano). 0: whole photos."
     jpeg: float = 0.0
     "Share of photos saved as a good JPEG, which is no fault."
 

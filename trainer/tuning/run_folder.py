@@ -37,7 +37,7 @@ _FREE = {
 _PAIRED = {"run.micro_batch"}
 """With losses.fidelity it decides which photos are compared, and so the order of all rows."""
 _BEST = {"run.eval_data", "run.eval_limit", "run.best_by"}
-"""Once something was measured, the best of it cannot be compared with the best of something else."""
+"""Once something was measured: the best of it cannot be compared with that of something else."""
 
 
 def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | None:

@@ -269,7 +269,7 @@ def internvl(folder: Path) -> None:
 
 def phi(folder: Path) -> None:
     """Phi-4-multimodal, with its audio encoder. Its image processor has no form without
-    torchvision: the weights can be split and counted here, photos cannot be prepared."""
+    torchvision; `spider_cli.phi_images` takes its place."""
     from transformers import Phi4MultimodalConfig, Phi4MultimodalForCausalLM
 
     marks = ["<|endoftext|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>", "<|image|>"]
@@ -302,8 +302,22 @@ def phi(folder: Path) -> None:
             },
         )
     )
+    # A model that says a mark of its inputs is asked for photos that are not there.
+    made.generation_config.suppress_tokens = [5, 6]
     save(made, folder)
     words.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(
+        json.dumps(
+            {
+                "image_processor_type": "Phi4MultimodalImageProcessor",
+                "processor_class": "Phi4MultimodalProcessor",
+                "size": {"height": 56, "width": 56},
+                "patch_size": 14,
+                "dynamic_hd": 4,
+            }
+        ),
+        encoding="utf-8",
+    )
 
 
 FAMILIES: dict[str, Callable[[Path], None]] = {

@@ -8,7 +8,8 @@ import pytest
 from skimage import data
 
 from spider_cli.results import Box
-from tests.trainer.tuning.small_data import ANSWER, grounding, item, referring, region, scored
+from tests.trainer.tuning import small_data as small
+from tests.trainer.tuning.small_data import ANSWER, grounding, item, referring, scored
 from trainer.annotate import compose
 from trainer.answers import questions_and_answers
 from trainer.datasets.schema import Item
@@ -218,14 +219,14 @@ def test_a_crop_keeps_what_is_in_it() -> None:
     height, width = 60, 80
     pixels = np.arange(height * width, dtype=np.uint32)
     coded = np.stack([pixels % 256, pixels // 256, pixels * 0], axis=1).astype(np.uint8)
-    sample = Sample(coded.reshape(height, width, 3), (region(),))
+    sample = Sample(coded.reshape(height, width, 3), (small.region(),))
     inside = 0
     for seed in range(60):
         part = cropped(sample, 24, np.random.default_rng(seed))
         assert part.pixels.shape == (24, 24, 3)
         first = int(part.pixels[0, 0, 0]) + 256 * int(part.pixels[0, 0, 1])
         top, left = divmod(first, width)
-        mask = region().mask[top : top + 24, left : left + 24]
+        mask = small.region().mask[top : top + 24, left : left + 24]
         assert len(part.regions) == int(mask.any())
         if part.regions:
             inside += 1

@@ -37,7 +37,7 @@ def test_it_tells_what_a_run_would_do(tiny_qwen3vl: Path, data: Path, tmp_path: 
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("family", ["smolvlm", "internvl", "qwen2_5_vl"])
+@pytest.mark.parametrize("family", ["smolvlm", "internvl", "qwen2_5_vl", "phi"])
 def test_it_works_for_all_families(
     family: str, tiny_checkpoint: object, data: Path, tmp_path: Path
 ) -> None:

@@ -23,6 +23,14 @@ def test_what_a_resume_undid_is_left_out(tmp_path: Path) -> None:
     assert len((tmp_path / LOG).read_text(encoding="utf-8").splitlines()) == 5  # nothing is lost
 
 
+def test_what_was_never_saved_is_left_out(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    for loss in (1.0, 0.5):
+        log.add("start", 0)
+        log.add("step", 1, loss=loss)
+    assert steps(tmp_path) == [(1, 0.5)]
+
+
 def test_a_line_that_a_kill_cut_is_skipped(tmp_path: Path) -> None:
     RunLog(tmp_path).add("step", 1, loss=1.0)
     with (tmp_path / LOG).open("a", encoding="utf-8") as file:

@@ -163,7 +163,7 @@ def test_fault_words_count_more_and_the_log_tells_terms_apart() -> None:
     kept = predicting(labels)
     weights = Losses(fault_words=3.0, soft_positions=0.7)
     terms = answer_terms(logits[:, kept], kept, labels, targets, weights)
-    assert {name: (one.weight, one.count) for name, one in terms.items()} == {
+    assert {name: (one.weight, one.steps) for name, one in terms.items()} == {
         "answers": (1.0, 4),  # the fifth step is taught softly
         "faults": (3.0, 2),
         "places": (0.7, 1),

@@ -42,7 +42,7 @@ def test_full_size_is_full_size(name: str) -> None:
 
 
 def test_every_recipe_has_its_row() -> None:
-    assert set(FULL_SIZE) == set(shipped_recipes())
+    assert set(FULL_SIZE) == set(shipped_recipes()) - {"nano"}
     lines = memory_table().splitlines()
     assert len(lines) == 2 + len(FULL_SIZE)
     for line in lines[2:]:

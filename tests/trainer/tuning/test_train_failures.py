@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spider_cli.errors import UsageError
+from tests.trainer.tuning.small_data import item, scored, write
 from tests.trainer.tuning.small_runs import (
     confident,
     events,
@@ -19,7 +21,10 @@ from tests.trainer.tuning.small_runs import (
     sixteen_rows,
     terminate_after,
 )
+from trainer.tuning.base import Base, find_base
 from trainer.tuning.checkpoints import checkpoints_of
+from trainer.tuning.run_folder import begin, look
+from trainer.tuning.sums import check_sums
 from trainer.tuning.train import Stopped, tune
 
 
@@ -79,8 +84,9 @@ def test_short_memory_says_what_to_lower(
     monkeypatch.setattr(AnswerLoss, "__call__", lambda *_: torch.empty(1 << 55))
     with pytest.raises(UsageError, match="out of memory") as raised:
         tune(recipe_for(tiny_qwen3vl, data), tmp_path / "run", quiet=True)
-    assert "run.micro_batch (now 2" in raised.value.hint
-    assert "checkpointing=true" in raised.value.hint
+    same_run, _, new_run = raised.value.hint.partition("--resume; else")
+    assert "run.micro_batch (now 2" in same_run and "checkpointing=true" in same_run
+    assert "run.max_length (now 4096)" in new_run and "parts.vision" in new_run
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(
@@ -127,6 +133,88 @@ def test_folders_of_other_runs_are_left_alone(
     with pytest.raises(UsageError, match="holds other things"):
         tune(recipe_for(tiny_qwen3vl, data), other, quiet=True)
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+
+
+def test_nothing_saved_binds_nothing(tiny_qwen3vl: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(UsageError, match=r"fits into run\.max_length"):
+        tune(recipe_for(tiny_qwen3vl, data, "run.max_length=20"), out, quiet=True)
+    again = recipe_for(tiny_qwen3vl, data, "run.steps=1")
+    with pytest.raises(UsageError, match="holds a run already"):
+        tune(again, out, quiet=True)
+    assert tune(again, out, resume=True, quiet=True) == out / "model"
+    told = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
+    assert told["recipe"]["run"]["max_length"] == 4096
+
+
+def test_what_orders_the_rows_stays(tiny_qwen3vl: Path, tmp_path: Path) -> None:
+    base = Base("base", tiny_qwen3vl, "abc")
+    data = write(tmp_path / "scored", [item(number, [scored()], mos=0.6) for number in range(4)])
+
+    def asked(*settings: str) -> None:
+        recipe = recipe_for(tiny_qwen3vl, data, *settings)
+        look(out, recipe, base, resume=True)
+
+    paired = ("losses.fidelity=1", "run.batch=4")
+    for name, settings in (("plain", ()), ("paired", paired)):
+        out = tmp_path / name
+        begin(out, recipe_for(tiny_qwen3vl, data, *settings), base)
+        (out / "checkpoint-2").mkdir()
+        asked(*settings)
+    with pytest.raises(UsageError, match=r"another recipe: run\.micro_batch changed"):
+        asked(*paired, "run.micro_batch=4")
+    out = tmp_path / "plain"
+    asked("run.micro_batch=4")
+    write(data, [item(number, [scored("bad")], mos=0.1) for number in range(4)])
+    with pytest.raises(UsageError, match="another recipe: what is in the data sets changed"):
+        asked()
+
+
+def test_the_best_is_compared_with_its_like(tiny_qwen3vl: Path, data: Path, tmp_path: Path) -> None:
+    base = Base("base", tiny_qwen3vl, "abc")
+    measured = ("run.eval_every=2", f"run.eval_data={data}")
+    begin(tmp_path / "run", recipe_for(tiny_qwen3vl, data, *measured), base)
+    (tmp_path / "run" / "checkpoint-2").mkdir()
+    other = recipe_for(tiny_qwen3vl, data, *measured, "run.best_by=refer_short.accuracy")
+    with pytest.raises(UsageError, match=r"run\.best_by changed"):
+        look(tmp_path / "run", other, base, resume=True)
+    rarer = recipe_for(tiny_qwen3vl, data, f"run.eval_data={data}", "run.eval_every=3")
+    assert look(tmp_path / "run", rarer, base, resume=True) == tmp_path / "run" / "checkpoint-2"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_damaged_data_is_found_before_the_first_step(
+    split: str, tiny_qwen3vl: Path, data: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(data, tmp_path / "copy")
+    file = copy / "data" / f"{split}-00000.parquet"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1  # of the same length
+    file.write_bytes(content)
+    recipe = recipe_for(tiny_qwen3vl, copy, "run.eval_every=1", f"run.eval_data={copy}")
+    with pytest.raises(UsageError, match=f"{split}-00000.parquet") as raised:
+        check_sums(recipe)
+    assert raised.value.code == "bad_data" and "spider data verify" in raised.value.hint
+    with pytest.raises(UsageError, match=f"{split}-00000.parquet"):
+        tune(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_is_asked_for_by_name(
+    tiny_qwen3vl: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.tuning.arguments.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="the package tensorboard is missing") as raised:
+        tune(recipe_for(tiny_qwen3vl, data), tmp_path / "run", tensorboard=True, quiet=True)
+    assert "pip install tensorboard" in raised.value.hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_adapter_is_no_base(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="is an adapter") as raised:
+        find_base(recipe_for(tmp_path, data).model, weights=False)
+    assert "--merge" in raised.value.hint
 
 
 @pytest.mark.parametrize(

@@ -110,4 +110,5 @@ def _share(
             seen = np.asarray(cv2.resize(seen, (across, down), interpolation=cv2.INTER_AREA))
     padded = np.zeros((height * PATCH, width * PATCH), np.float32)
     padded[:down, :across] = seen
-    return padded.reshape(height, PATCH, width, PATCH).mean(axis=(1, 3)).astype(np.float32)
+    share: npt.NDArray[np.float32] = padded.reshape(height, PATCH, width, PATCH).mean(axis=(1, 3))
+    return share
