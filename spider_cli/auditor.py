@@ -11,6 +11,7 @@ from spider_cli.boxes import BoxSpec
 from spider_cli.devices import DEVICES, DTYPES
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.feed import Feed, PhotoLike
+from spider_cli.grounding_file import Plan
 from spider_cli.photos import Photo, Source
 from spider_cli.regions import region_box
 from spider_cli.results import (
@@ -23,9 +24,13 @@ from spider_cli.results import (
     Result,
     View,
 )
+from spider_cli.rules import Rule
 from spider_cli.weights import find_model
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spider_cli.grounding import Grounder
     from spider_cli.lmm import Answer, LanguageModel, Look
     from spider_cli.segmenter import Segmenter
 
@@ -81,6 +86,7 @@ class Auditor:
         self._language_model: LanguageModel | None = None
         self._segmenter: Segmenter | None = None
         self._settings = self.folder.settings()
+        self.plan: Plan = self.folder.plan()
 
     # -- what this auditor is ------------------------------------------------------------------
 
@@ -95,6 +101,15 @@ class Auditor:
         if self.folder.trained():
             return ()
         return (f"the weights of {self.model} are untrained: its answers mean nothing",)
+
+    @property
+    def grounding_notices(self) -> tuple[str, ...]:
+        """What a user should know before trusting the masks."""
+        return self._segmenter_found[1]
+
+    @cached_property
+    def _segmenter_found(self) -> "tuple[Path, tuple[str, ...]]":
+        return self.folder.find_segmenter(self.plan)
 
     def load(self) -> "LanguageModel":
         """The language model, loaded at the first call."""
@@ -115,11 +130,30 @@ class Auditor:
 
             device, _ = choose_device(self._device)
             dtype, _ = choose_dtype(self._dtype, device)
-            self._segmenter = load_segmenter(self.folder.segmenter(), device=device, dtype=dtype)
+            folder, _ = self._segmenter_found
+            self._segmenter = load_segmenter(folder, device=device, dtype=dtype)
         return self._segmenter
+
+    def grounder(
+        self, segmenter: "Callable[[], Segmenter] | None" = None, rule: Rule | None = None
+    ) -> "Grounder":
+        """What turns answers into masks, as the model's folder says.
+
+        Args:
+            segmenter: instead of the model's own.
+            rule: instead of the folder's, at the temperature that was measured for it.
+        """
+        from spider_cli.grounding import Grounder
+
+        chosen, temperature = self.plan.rule, self.temperature("grounding")
+        if rule is not None and rule != chosen:
+            chosen, temperature = rule, self.plan.with_rule(rule).temperature
+        return Grounder(self.load(), segmenter or self.load_segmenter, temperature, chosen)
 
     def temperature(self, task: Literal["grounding", "scoring"]) -> float:
         """Temperature of a task's closed sets of words, as the model's folder has it; else 1."""
+        if task == "grounding":
+            return self.plan.temperature
         return float(self._settings.get(task, {}).get("temperature", 1.0))
 
     # -- the tasks -----------------------------------------------------------------------------
@@ -214,24 +248,29 @@ class Auditor:
         return self._run("refer", photos, judge, list(boxes))
 
     def ground(
-        self, photos: Iterable[PhotoLike], question: str, *, with_pixels: bool = False
+        self,
+        photos: Iterable[PhotoLike],
+        question: str,
+        *,
+        with_pixels: bool = False,
+        rule: Rule | None = None,
     ) -> Iterator[Record]:
         """Task 3: the region a question asks for, as words, then a point, then a mask.
 
         Args:
             question: see `spider_cli.questions.ground_question`, or any free question.
             with_pixels: keep each photo's pixels on its result, for pictures.
+            rule: how words become a mask (`rules.rule_named`); None: the model folder's.
 
         Raises:
             UsageError: an empty question.
         """
         if not question.strip():
             raise UsageError("the question is empty")
-        from spider_cli.grounding import Grounder
 
         def judge(jobs: list[_Job], looks: "list[Look]") -> "list[Result | PhotoError]":
             answers = self._ask(looks, [question] * len(looks))
-            grounder = Grounder(self.load(), self.load_segmenter, self.temperature("grounding"))
+            grounder = self.grounder(rule=rule)
             return [
                 grounder.ground(job.photo, look, question, answer, with_pixels=with_pixels)
                 for job, look, answer in zip(jobs, looks, answers, strict=True)

@@ -1,25 +1,21 @@
-"""Grounding: the answer's words -> a point -> the segmenter's mask."""
+"""Grounding: the answer's words -> a prompt -> the segmenter's mask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from spider_cli.lmm import Answer, Ask, LanguageModel, Look
+from spider_cli.evidence import Asked, Evidence, evidence_of
+from spider_cli.lmm import Answer, LanguageModel, Look
 from spider_cli.masks import box_of_mask, encode_mask
 from spider_cli.photos import Photo
-from spider_cli.questions import PROBE_PREFIX, says_nothing, says_whole
+from spider_cli.prompts import cell_shares, expected_point
+from spider_cli.questions import says_nothing, says_whole
 from spider_cli.results import Grounding
+from spider_cli.rules import PAPER, Rule
 from spider_cli.segmenter import Segment, Segmenter
-from spider_cli.text_to_point import (
-    AXES,
-    axis_evidence,
-    closed_set,
-    find_emitted,
-    point_from,
-    surface_like,
-)
+from spider_cli.text_to_point import closed_set
 
 __all__ = ["Grounder", "Reading"]
 
@@ -29,11 +25,20 @@ class Reading:
     """What an answer's words say about the place."""
 
     horizontal: npt.NDArray[np.float64]
-    """P(left), P(right)."""
+    """P of the rule's horizontal words; of the paper's P(left), P(right)."""
     vertical: npt.NDArray[np.float64]
-    """P(top), P(bottom)."""
+    """P of the vertical words; of the paper's P(top), P(bottom)."""
     probed: bool
-    """A word was not in the answer and had to be asked for."""
+    """An axis was not read in the answer: it was asked for."""
+
+    @classmethod
+    def of(cls, evidence: Evidence, temperature: float) -> "Reading":
+        """Equations 2 and 3."""
+        return cls(
+            closed_set(evidence.horizontal, temperature),
+            closed_set(evidence.vertical, temperature),
+            evidence.probed,
+        )
 
 
 class Grounder:
@@ -43,14 +48,20 @@ class Grounder:
         model: the language model whose logits are read.
         segmenter: gives the segmenter when the first mask is needed.
         temperature: of eq. 2, from the model folder.
+        rule: from the model folder; the paper's when not given.
     """
 
     def __init__(
-        self, model: LanguageModel, segmenter: Callable[[], Segmenter], temperature: float
+        self,
+        model: LanguageModel,
+        segmenter: Callable[[], Segmenter],
+        temperature: float,
+        rule: Rule = PAPER,
     ) -> None:
         self.model = model
         self.segmenter = segmenter
         self.temperature = temperature
+        self.rule = rule
 
     def ground(
         self, photo: Photo, look: Look, question: str, answer: Answer, *, with_pixels: bool = False
@@ -86,8 +97,8 @@ class Grounder:
                 pixels=pixels,
             )
         reading = self.read(look, question, answer)
-        point = point_from(list(reading.horizontal), list(reading.vertical), width, height)
-        segment = self.segment(photo, point)
+        point = expected_point(list(reading.horizontal), list(reading.vertical), width, height)
+        segment = self.segment(photo, reading)
         return Grounding(
             question=question,
             answer=text,
@@ -101,56 +112,20 @@ class Grounder:
             pixels=pixels,
         )
 
-    def segment(self, photo: Photo, point: tuple[float, float]) -> Segment:
-        """The mask at a point of a photo."""
+    def segment(self, photo: Photo, reading: Reading) -> Segment:
+        """The mask of what was read, by the rule."""
         segmenter = self.segmenter()
-        return segmenter.segment(segmenter.embed(photo.pixels), point)
+        vertical, horizontal = list(reading.vertical), list(reading.horizontal)
+        prompt = self.rule.prompt(vertical, horizontal, photo.width, photo.height)
+        embedding = segmenter.embed(photo.pixels)
+        if self.rule.plain:
+            return segmenter.segment(embedding, prompt.points[0])
+        proposals = segmenter.propose(embedding, prompt.points, prompt.labels)
+        qualities = [one.quality for one in proposals]
+        shares = [cell_shares(one.mask, len(vertical), len(horizontal)) for one in proposals]
+        return proposals[self.rule.choose(qualities, shares, vertical, horizontal)]
 
     def read(self, look: Look, question: str, answer: Answer) -> Reading:
-        """Closed-set probabilities of both axes (eq. 2 and 3), from the answer where it has the
-        words, else from a probe: the start of a spatial phrase is forced and the words' lower-case
-        forms with a leading space are read."""
-        found: dict[str, npt.NDArray[np.float64]] = {}
-        said: dict[str, str] = {}
-        probed = False
-        for axis, words in AXES.items():
-            emitted = find_emitted(answer.pieces, words)
-            if emitted is None:
-                continue
-            said[axis] = emitted.word
-            before = "".join(answer.pieces)[: emitted.start]
-            ids = answer.token_ids[: emitted.step]
-            forms = [
-                self.model.encode_after(surface_like(word, emitted), before, ids) for word in words
-            ]
-            ask = Ask(look, question)
-
-            def follow(
-                step: int, form: Sequence[int], ask: Ask = ask, ids: tuple[int, ...] = ids
-            ) -> float:
-                return self.model.log_probability(ask, ids[:step], form)
-
-            chi = axis_evidence(forms, emitted.step, answer.logits, follow)
-            found[axis] = closed_set(chi, self.temperature)
-        prefix = PROBE_PREFIX
-        for axis, words in AXES.items():
-            if axis not in found:
-                probed = True
-                found[axis] = self._probe(look, question, prefix, words)
-            # The horizontal word follows the vertical one, as in "the top left".
-            word = said.get(axis) or words[int(found[axis].argmax())]
-            prefix = f"{prefix} {word}"
-        return Reading(found["horizontal"], found["vertical"], probed)
-
-    def _probe(
-        self, look: Look, question: str, prefix: str, words: tuple[str, str]
-    ) -> npt.NDArray[np.float64]:
-        ask = Ask(look, question, prefix=prefix)
-        before = self.model.encode(prefix)
-        forms = [self.model.encode_after(f" {word}", prefix, before) for word in words]
-        logits = self.model.next_logits([ask])
-
-        def follow(_: int, form: Sequence[int]) -> float:
-            return self.model.log_probability(ask, (), form)
-
-        return closed_set(axis_evidence(forms, 0, logits, follow), self.temperature)
+        """Closed-set probabilities of both axes (eq. 2 and 3); see `evidence.evidence_of`."""
+        [evidence] = evidence_of(self.model, [Asked(look, question, answer)], self.rule)
+        return Reading.of(evidence, self.temperature)

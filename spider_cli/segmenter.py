@@ -1,8 +1,9 @@
-"""Point -> mask, on any model of the SAM family.
+"""Points -> masks, on any model of the SAM family.
 
-The photo is embedded once, then any number of points asked.
+The photo is embedded once, then any number of prompts asked.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class Segment:
 
 
 class Segmenter:
-    """A promptable segmenter: `embed` a photo, then `segment` points.
+    """A promptable segmenter: `embed` a photo, then `segment` a point, or `propose` for several.
 
     Args:
         model: a SamModel or one with its call (`get_image_embeddings`, `image_embeddings=`).
@@ -82,27 +83,84 @@ class Segmenter:
         one half is cut at half of its own peak instead, so that a point always names a region.
         """
         import torch
-        from torch.nn import functional as F
+
+        with torch.inference_mode():
+            out = self._decode(embedding, [[point]], [1])
+            best = int(out.iou_scores[0, 0].argmax())
+            return self._full(embedding, out, 0, best)
+
+    def propose(
+        self,
+        embedding: Embedding,
+        points: Sequence[tuple[float, float]],
+        labels: Sequence[int],
+    ) -> list[Segment]:
+        """All masks that the model proposes for one prompt, in its own order.
+
+        Args:
+            points: ``(x, y)`` in pixels of the photo.
+            labels: of each point, 1 where it is of the region, 0 where it is not.
+        """
+        return next(self.propose_each(embedding, [points], labels))
+
+    def propose_each(
+        self,
+        embedding: Embedding,
+        prompts: Sequence[Sequence[tuple[float, float]]],
+        labels: Sequence[int],
+    ) -> Iterator[list[Segment]]:
+        """`propose` for several prompts at once, which is quicker; masks are made as asked for.
+
+        Args:
+            prompts: of as many points each as there are labels.
+            labels: the same for all prompts.
+        """
+        import torch
+
+        with torch.inference_mode():
+            out = self._decode(embedding, prompts, labels)
+        for prompt in range(len(prompts)):
+            with torch.inference_mode():
+                count = out.iou_scores.shape[-1]
+                masks = [self._full(embedding, out, prompt, number) for number in range(count)]
+            yield masks
+
+    def _decode(
+        self,
+        embedding: Embedding,
+        prompts: Sequence[Sequence[tuple[float, float]]],
+        labels: Sequence[int],
+    ) -> Any:
+        """SAM's own output: (1, prompts, proposals) scores, (1, prompts, proposals, h, w) masks."""
+        import torch
 
         height, width = embedding.original
         sx, sy = embedding.resized[1] / width, embedding.resized[0] / height
-        x, y = point[0] * sx, point[1] * sy
-        with torch.inference_mode():
-            out = self.model(
-                image_embeddings=embedding.features,
-                # float32 always: half precision knows only every second or fourth pixel.
-                input_points=torch.tensor([[[[x, y]]]], device=self.model.device),
-                input_labels=torch.ones(1, 1, 1, dtype=torch.int64, device=self.model.device),
-                multimask_output=True,
-            )
-            best = int(out.iou_scores[0, 0].argmax())
-            low = out.pred_masks[:, 0, best : best + 1].float()  # (1, 1, h, w)
-            side = self._side()
-            full = F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
-            full = full[..., : embedding.resized[0], : embedding.resized[1]]
-            full = F.interpolate(full, size=(height, width), mode="bilinear", align_corners=False)
-            probability = full[0, 0].sigmoid_().cpu().numpy()
-            quality = float(out.iou_scores[0, 0, best])
+        return self.model(
+            image_embeddings=embedding.features,
+            # float32 always: half precision knows only every second or fourth pixel.
+            input_points=torch.tensor(
+                [[[[x * sx, y * sy] for x, y in points] for points in prompts]],
+                device=self.model.device,
+                dtype=torch.float32,
+            ),
+            input_labels=torch.tensor(
+                [[list(labels)] * len(prompts)], device=self.model.device, dtype=torch.int64
+            ),
+            multimask_output=True,
+        )
+
+    def _full(self, embedding: Embedding, out: Any, prompt: int, proposal: int) -> Segment:
+        """One of the masks at the photo's own size."""
+        from torch.nn import functional as F
+
+        low = out.pred_masks[:, prompt, proposal : proposal + 1].float()  # (1, 1, h, w)
+        side = self._side()
+        full = F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
+        full = full[..., : embedding.resized[0], : embedding.resized[1]]
+        full = F.interpolate(full, size=embedding.original, mode="bilinear", align_corners=False)
+        probability = full[0, 0].sigmoid_().cpu().numpy()
+        quality = float(out.iou_scores[0, prompt, proposal])
         cut = min(0.5, max(float(probability.max()) / 2, np.finfo(np.float32).tiny))
         return Segment(mask=probability >= cut, probability=probability, quality=quality)
 

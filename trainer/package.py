@@ -1,6 +1,7 @@
 """Put trained halves together as the folder that ships: half precision, settings, manifest."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
 from spider_cli.errors import UsageError
+from spider_cli.grounding_file import BESIDE, GROUNDING
 from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.modeling import NanoForConditionalGeneration
 from spider_cli.nano.segmenting import NanoSegmenter
 from spider_cli.weights.loading import explained, load_whole
+from spider_cli.weights.revision import revision_of
 from trainer.new_nano import save_json
 
 __all__ = ["package_nano", "save_segmenter", "write_manifest"]
@@ -52,8 +55,18 @@ def package_nano(model: Path, segmenter: Path, out: Path, card: str) -> None:
     save_segmenter(masks, out / "segmenter")
     for name in _SETTINGS:
         shutil.copyfile(model / name, out / name)
+    _name_segmenter(out)
     (out / "README.md").write_text(card, encoding="utf-8")
     write_manifest(out)
+
+
+def _name_segmenter(folder: Path) -> None:
+    """grounding.json names the segmenter beside it, not the one on this machine."""
+    file = folder / GROUNDING
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    if "segmenter" in settings:
+        revision = revision_of(folder / BESIDE)
+        save_json(file, {**settings, "segmenter": {"name": BESIDE, "revision": revision}})
 
 
 def save_segmenter(segmenter: NanoSegmenter, folder: Path) -> None:

@@ -1,125 +1,216 @@
-"""Stage 2: no weight changes. Choose the temperatures that the model folder keeps.
+"""Stage 2: no weight changes. Choose how positional words become a mask, and at which temperatures.
 
-Text-to-point's by the mask overlap on validation photos (paper, eq. 2), the score's by the
-likelihood of human opinions as soft labels over the level words.
+A straight line: check what can be checked, ask every question once, try rules and temperatures on
+what was said, measure, write. docs/stage2.md says what every figure is.
 """
 
-import logging
+import contextlib
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from spider_cli.auditor import Auditor
-from spider_cli.grounding import Grounder
-from spider_cli.lmm import Ask
-from spider_cli.photos import photo_from_array
-from spider_cli.questions import (
-    SCORE_PREFIX,
-    SCORE_QUESTION,
-    ground_question,
-    says_nothing,
-    says_whole,
+from spider_cli.errors import UsageError
+from spider_cli.grounding_file import BESIDE
+from spider_cli.rules import PAPER, Rule, rule_named
+from spider_cli.segmenter import Segmenter, load_segmenter
+from spider_cli.weights import BUNDLED, bundled_segmenter
+from spider_cli.weights.revision import revision_of
+from trainer.evaluate.benchmark import Benchmark, of_data_set
+from trainer.evaluate.cases import Case
+from trainer.evaluate.running import choose
+from trainer.evaluate.table import Grid
+from trainer.evaluate.targets import open_benchmark
+from trainer.grounding_stage.asking import Store, ask_all
+from trainer.grounding_stage.figures import measure
+from trainer.grounding_stage.measured import Measured
+from trainer.grounding_stage.report import words_grid
+from trainer.grounding_stage.scores import measure_scores
+from trainer.grounding_stage.settings_files import check_target
+from trainer.grounding_stage.trials import GRID, Trials, refined
+from trainer.grounding_stage.words import ClosedSet, check_words, load_tokenizer
+
+__all__ = ["ALTERNATIVES", "Settings", "Stage2"]
+
+ALTERNATIVES: tuple[str, ...] = (
+    "thirds",
+    "centre",
+    "points-3",
+    "negative-mirrored",
+    "negative-least",
+    "mask-agreement",
+    "mask-first",
 )
-from spider_cli.scoring import LevelReader
-from spider_cli.text_to_point import closed_set, point_from
-from spider_cli.vocabulary import LEVEL_WEIGHTS, LEVELS
-from trainer.evaluate import composed_pairs
-from trainer.metrics import iou, srcc
-from trainer.nano import Data, package, read_data
-from trainer.new_nano import save_json
-from trainer.scores import soft_levels
-from trainer.sources import LabelledPhoto, Opinion, load_pixels
+"""Rules that `--all` measures beside the paper's."""
 
-__all__ = ["choose_temperatures"]
-
-log = logging.getLogger(__name__)
-
-TEMPERATURES = (0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
+Phase = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""What is counted and how many of it -> a context that gives a step."""
 
 
-def choose_temperatures(
-    run: Path, photos: Path, recipe: dict[str, Any], *, size: int = 100
-) -> dict[str, Any]:
-    """Measure a run's packaged model on its validation photos; write ``settings.json``, repackage.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What stage 2 is asked for."""
 
-    Returns:
-        The settings, with the figures they were chosen by.
+    model: str
+    data: Path
+    split: str = "validation"
+    limit: int | None = None
+    """Photos; None: all."""
+    segmenter: str | None = None
+    """ "nano" or a folder; None: the model's own, else the bundled one."""
+    rules: tuple[str, ...] = ()
+    """Names of rules to measure beside the paper's."""
+    choose: str = PAPER.name
+    """Name of the rule to write, or "best"."""
+    scores: str | None = None
+    """Data with opinion scores; None: those of `data`, where it has any."""
+    out: Path | None = None
+    device: str = "auto"
+    batch_size: int = 8
+    seed: int = 0
+
+
+class Stage2:
+    """A run, once all that can be checked beforehand is right.
+
+    Args:
+        settings: what is asked for.
+        dry: nothing will be written.
+
+    Raises:
+        UsageError: no such model, segmenter, data or rule; a tokenizer without the positional
+            words; nothing to measure; a place that cannot be written.
     """
-    data: Data = read_data(photos, recipe)
-    auditor = Auditor(str(run / "nano"))
-    settings = {
-        "scoring": _scoring(auditor, data.opinion_validation[:size]),
-        "grounding": _grounding(auditor, data.validation, size, int(recipe["seed"])),
-    }
-    save_json(run / "settings.json", settings)
-    package(run, recipe, data)
-    return settings
 
-
-def _grounding(
-    auditor: Auditor, photos: list[LabelledPhoto], size: int, seed: int
-) -> dict[str, Any]:
-    model = auditor.load()
-    segmenter = auditor.load_segmenter()
-    grounder = Grounder(model, lambda: segmenter, 1.0)
-    question = ground_question(extreme="most")
-    overlaps: dict[float, list[float]] = {tau: [] for tau in TEMPERATURES}
-    for sample, target in composed_pairs(photos, size, seed):
-        look = model.look([sample.pixels])[0]
-        answer = model.ask([Ask(look, question)])[0]
-        photo = photo_from_array(sample.pixels)
-        # What `spider ground` makes of answers without a place, whatever the temperature.
-        if says_whole(answer.text) or says_nothing(answer.text):
-            fixed = float(target.mask.mean()) if says_whole(answer.text) else 0.0
-            for values in overlaps.values():
-                values.append(fixed)
-            continue
-        reading = grounder.read(look, question, answer)
-        embedding = segmenter.embed(photo.pixels)
-        for tau in TEMPERATURES:
-            axes = [
-                closed_set(list(np.log(np.maximum(p, 1e-12))), tau)
-                for p in (reading.horizontal, reading.vertical)
-            ]
-            point = point_from(list(axes[0]), list(axes[1]), photo.width, photo.height)
-            overlaps[tau].append(iou(segmenter.segment(embedding, point).mask, target.mask))
-    means = {tau: float(np.mean(values)) for tau, values in overlaps.items() if values}
-    best = max(means, key=lambda tau: means[tau]) if means else 1.0
-    log.info("grounding: %s", means)
-    return {
-        "rule": "paper",
-        "temperature": best,
-        "validation_miou": {f"{tau:g}": round(value, 4) for tau, value in means.items()},
-        "validation_photos": len(next(iter(overlaps.values()))),
-    }
-
-
-def _scoring(auditor: Auditor, opinions: list[Opinion]) -> dict[str, Any]:
-    model = auditor.load()
-    reader = LevelReader(model, 1.0)
-    rows = []
-    for opinion in opinions:
-        look = model.look([load_pixels(opinion.path)])[0]
-        logits = model.next_logits([Ask(look, SCORE_QUESTION, prefix=SCORE_PREFIX)])[0]
-        rows.append([float(logits[i]) for i in reader.ids])
-    best, least, agreement = 1.0, float("inf"), 0.0
-    for tau in (0.6, 0.8, 1.0, 1.25, 1.5, 2.0):
-        told = [closed_set(row, tau) for row in rows]
-        loss = 0.0
-        for probabilities, opinion in zip(told, opinions, strict=True):
-            soft = soft_levels(opinion.mos)
-            loss -= sum(
-                share * float(np.log(probabilities[LEVELS.index(word)] + 1e-9))
-                for word, share in soft.items()
+    def __init__(self, settings: Settings, *, dry: bool = False) -> None:
+        self.settings = settings
+        self.rules = _rules(settings)
+        self.auditor = Auditor(
+            settings.model, device=settings.device, batch_size=settings.batch_size
+        )
+        model = self.auditor.folder
+        self.target = model.path if dry else check_target(model, settings.out)
+        self.words: list[ClosedSet] = check_words(
+            load_tokenizer(model.base), self.rules, model.path
+        )
+        self.segmenter_name, self.segmenter_folder = self._segmenter()
+        self.benchmark: Benchmark = of_data_set(settings.data, settings.split)
+        about = [case for case in self.benchmark.cases if case.target == "region"]
+        self.cases: list[Case] = choose(about, limit=settings.limit)
+        if not self.cases:
+            raise UsageError(
+                f"{settings.data}, split {settings.split}, asks about no region",
+                hint="a data set with grounding questions is needed: spider data build",
+                code="no_cases",
             )
-        if loss < least:
-            best, least = tau, loss
-            scores = [float(np.dot(p, LEVEL_WEIGHTS)) for p in told]
-            agreement = srcc(scores, [o.mos for o in opinions])
-    log.info("scoring: temperature %g, srcc %.3f on %d photos", best, agreement, len(opinions))
-    return {
-        "temperature": best,
-        "validation_srcc": round(agreement, 4),
-        "validation_photos": len(opinions),
-    }
+        self.opinions = self._opinions()
+
+    @property
+    def photos(self) -> int:
+        """How many photos the grounding questions are about."""
+        return len({case.photo for case in self.cases})
+
+    @property
+    def grids(self) -> list[Grid]:
+        """What will be done, as tables."""
+        model = self.auditor.folder.path
+        rows = [
+            ["model", str(model)],
+            ["segmenter", f"{self.segmenter_name}, revision {revision_of(self.segmenter_folder)}"],
+            ["data", f"{self.benchmark.name}, split {self.benchmark.split}"],
+            ["photos", f"{self.photos:,}"],
+            ["questions about regions", f"{len(self.cases):,}"],
+            ["rules", ", ".join(rule.name for rule in self.rules)],
+            ["temperatures each", f"{len(GRID)}, then 4 or 5 around the best"],
+            ["opinion scores", f"{len(self.opinions[1]):,}" if self.opinions else "none"],
+        ]
+        return [words_grid(self.words), Grid("Stage 2", ["", "what"], rows)]
+
+    def run(self, phase: Phase) -> Measured:
+        """Ask, try, measure.
+
+        Args:
+            phase: shows how far it is.
+        """
+        loaded = self.auditor.load().model
+        segmenter: Segmenter = load_segmenter(
+            self.segmenter_folder, device=str(loaded.device), dtype=loaded.dtype
+        )
+        with contextlib.ExitStack() as stack:
+            passing = stack.enter_context(tempfile.TemporaryDirectory(prefix="spider-stage2-"))
+            store = Store(Path(passing))
+            with phase("asking", self.photos) as step:
+                shots = ask_all(
+                    self.benchmark, self.cases, self.auditor, segmenter, self.rules, store,
+                    step=step,
+                )  # fmt: skip
+            trials = Trials(shots, self.rules, segmenter, store)
+            with phase("trying", len(shots)) as step:
+                trials.run(dict.fromkeys(trials.rules, GRID), step=step)
+            with phase("refining", len(shots)) as step:
+                around = {name: refined(trials.means(name)) for name in trials.rules}
+                trials.run(around, step=step)
+        figures = measure(trials, seed=self.settings.seed)
+        chosen = self.settings.choose
+        if chosen == "best":
+            # The paper's where another is not above it.
+            chosen = max(figures, key=lambda one: (figures[one].miou.value, one == PAPER.name))
+        scores = None
+        if self.opinions is not None:
+            benchmark, cases = self.opinions
+            with phase("scores", len(cases)) as step:
+                scores = measure_scores(
+                    benchmark, cases, self.auditor, seed=self.settings.seed, step=step
+                )
+        return Measured(self, trials, figures, rule_named(chosen), scores)
+
+    def _segmenter(self) -> tuple[str, Path]:
+        told, model = self.settings.segmenter, self.auditor.folder
+        if told == BUNDLED:
+            return BUNDLED, bundled_segmenter()
+        folder = model.segmenter() if told is None else Path(told).expanduser()
+        if not (folder / "config.json").is_file():
+            raise UsageError(
+                f"no segmenter {told!r}: it is neither nano nor a folder with a config.json",
+                hint="--segmenter nano, or a folder of a SAM-family model of transformers",
+                code="model_missing",
+            )
+        for name, known in ((BESIDE, model.path / BESIDE), (BUNDLED, bundled_segmenter())):
+            if folder.resolve() == known.resolve():
+                return name, folder
+        return str(folder.resolve()), folder
+
+    def _opinions(self) -> tuple[Benchmark, list[Case]] | None:
+        settings, benchmark = self.settings, self.benchmark
+        if settings.scores is not None:
+            benchmark = _scored(settings.scores, settings.split)
+        about = [case for case in benchmark.cases if case.task == "score"]
+        cases = choose(about, limit=settings.limit)
+        if len(cases) > 1:
+            return benchmark, cases
+        if settings.scores is not None:
+            raise UsageError(
+                f"{settings.scores} has no opinion scores to measure with", code="no_cases"
+            )
+        return None
+
+
+def _rules(settings: Settings) -> list[Rule]:
+    """The paper's rule, the alternatives, and the one to be chosen."""
+    names = [PAPER.name, *settings.rules]
+    if settings.choose != "best":
+        names.append(settings.choose)
+    return list({rule.name: rule for rule in map(rule_named, names)}.values())
+
+
+def _scored(target: str, split: str) -> Benchmark:
+    """Data with opinion scores: its split of that name, or all of data that has no splits."""
+    try:
+        return open_benchmark(target, split=split)
+    except UsageError:
+        whole = open_benchmark(target)
+        if whole.split:  # temperatures are not to be chosen on what is measured later
+            raise
+        return whole

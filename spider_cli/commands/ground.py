@@ -11,6 +11,7 @@ import typer
 from spider_cli.commands.options import Common, given, photo_command
 from spider_cli.commands.running import finish, run
 from spider_cli.errors import PhotoError, UsageError
+from spider_cli.outputs import messages
 from spider_cli.vocabulary import family_named
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spider_cli.outputs.pictures import Pictures, Plan
     from spider_cli.photos import Source
     from spider_cli.results import Record
+    from spider_cli.rules import Rule
 
 app = typer.Typer(add_completion=False)
 
@@ -84,6 +86,17 @@ def ground(
             **_ASK,
         ),
     ] = None,
+    rule: Annotated[
+        str | None,
+        _option(
+            "--rule",
+            metavar="NAME",
+            help="How words become a mask: paper, for the paper's plain rule, or another of "
+            "docs/stage2.md, such as thirds or mask-agreement. The one that the model's folder "
+            "names when not given.",
+            rich_help_panel="Model",
+        ),
+    ] = None,
     out: Annotated[
         str | None,
         _option(
@@ -106,12 +119,16 @@ def ground(
         "question": question,
     }
     asked = _question({name: told[name] for name in given(common.context, _QUESTION)})
+    chosen = None if rule is None else _rule(rule)
     pictures = None if out is None else _pictures(out, overwrite=common.force)
 
     def ask(auditor: "Auditor", photos: "Iterator[Source]") -> "Iterator[Record]":
+        if not common.quiet:
+            for notice in auditor.grounding_notices:
+                messages.warning(notice)
         if pictures is None:
-            return auditor.ground(photos, asked)
-        return _with_pictures(auditor, photos, asked, pictures)
+            return auditor.ground(photos, asked, rule=chosen)
+        return _with_pictures(auditor, photos, asked, pictures, chosen)
 
     finish(run(common, "ground", ask))
 
@@ -156,6 +173,12 @@ def _question(told: dict[str, Any]) -> str:
     )
 
 
+def _rule(name: str) -> "Rule":
+    from spider_cli.rules import rule_named
+
+    return rule_named(name)
+
+
 def _order(text: str) -> tuple[str, str]:
     parts = text.split(",")
     if len(parts) != 2:
@@ -185,7 +208,11 @@ def _pictures(out: str, *, overwrite: bool) -> "Pictures":
 
 
 def _with_pictures(
-    auditor: "Auditor", photos: "Iterator[Source]", question: str, pictures: "Pictures"
+    auditor: "Auditor",
+    photos: "Iterator[Source]",
+    question: str,
+    pictures: "Pictures",
+    rule: "Rule | None",
 ) -> "Iterator[Record]":
     """Records in the order of the photos, their pictures written.
 
@@ -204,7 +231,7 @@ def _with_pictures(
                 line.append(plan)
                 yield source
 
-    for record in auditor.ground(accepted(), question, with_pixels=True):
+    for record in auditor.ground(accepted(), question, with_pixels=True, rule=rule):
         yield from _due(line)
         yield _drawn(record, line.popleft(), pictures)
     yield from _due(line)

@@ -80,8 +80,8 @@ def nano_folder(tmp_path_factory: pytest.TempPathFactory, loud: "Callable[..., N
     """An untrained nano, packaged as the one that ships, a fraction of its size."""
     import torch
 
+    from tests.random_nano import save_nano
     from trainer.new_nano import new_nano, new_segmenter, train_tokenizer
-    from trainer.package import package_nano
 
     folder = tmp_path_factory.mktemp("models") / "random-nano"
     tokenizer = train_tokenizer(CORPUS * 20, size=420)
@@ -94,15 +94,13 @@ def nano_folder(tmp_path_factory: pytest.TempPathFactory, loud: "Callable[..., N
                 parameter.mul_(5)
     segmenter = new_segmenter(width=32, side=256, seed=1)
     loud(segmenter.vision_encoder.neck, segmenter.prompt_encoder, segmenter.mask_decoder)
-    package_nano(
+    save_nano(
         folder,
         model=model,
         tokenizer=tokenizer,
         segmenter=segmenter,
         scoring={"temperature": SCORE_TEMPERATURE},
         grounding={"rule": "paper", "temperature": POINT_TEMPERATURE},
-        card="Random weights.",
-        trained=False,
     )
     return folder
 

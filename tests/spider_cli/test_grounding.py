@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from spider_cli.auditor import Auditor
+from spider_cli.evidence import Asked, evidence_of
 from spider_cli.grounding import Grounder
+from spider_cli.grounding_file import Plan
 from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.masks import box_of_mask, decode_mask
 from spider_cli.photos import Photo, photo_from_array
+from spider_cli.prompts import cell_shares, expected_point
 from spider_cli.questions import ground_question
 from spider_cli.results import Grounding
+from spider_cli.rules import PAPER, rule_named
 from spider_cli.segmenter import Segment, Segmenter
 from spider_cli.text_to_point import closed_set, find_emitted
 
@@ -330,3 +334,107 @@ def test_the_photo_is_embedded_once(
     say(nano_model, "The region on the top right shows blur.")
     list(nano.ground([scenes["small"], scenes["odd"]], QUESTION))
     assert embedded == [scenes["small"].shape, scenes["odd"].shape]
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+PLACE = "The region on the bottom left shows severe noise."
+ALL = ["paper", "thirds", "centre", "points-3", "negative-mirrored", "negative-least"]
+ALL += ["mask-agreement", "mask-first", "centre+points-2+negative-least+mask-agreement"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_grounder_obeys_its_rule(
+    nano: Auditor,
+    nano_model: LanguageModel,
+    photo: Photo,
+    look: Look,
+    answer_of: Callable[[LanguageModel, str], Answer],
+    name: str,
+) -> None:
+    """The mask is the one that the rule's own prompt and choice give."""
+    rule, answer = rule_named(name), answer_of(nano_model, PLACE)
+    segmenter = nano.load_segmenter()
+    grounder = Grounder(nano_model, lambda: segmenter, 2.0, rule)
+    found = grounder.ground(photo, look, QUESTION, answer)
+    read = grounder.read(look, QUESTION, answer)
+    down, across = list(read.vertical), list(read.horizontal)
+    assert (len(down), len(across)) == (len(rule.vertical), len(rule.horizontal))
+    prompt = rule.prompt(down, across, WIDTH, HEIGHT)
+    masks = segmenter.propose(segmenter.embed(photo.pixels), prompt.points, prompt.labels)
+    index = rule.choose(
+        [one.quality for one in masks],
+        [cell_shares(one.mask, len(down), len(across)) for one in masks],
+        down,
+        across,
+    )
+    assert found.mask is not None
+    assert np.array_equal(decode_mask(found.mask), masks[index].mask)
+    assert found.point == expected_point(across, down, WIDTH, HEIGHT)
+    assert found.probed == (rule.words != PAPER.words)
+
+
+def test_more_words_are_read_by_the_probe(
+    nano_model: LanguageModel, look: Look, answer_of: Callable[[LanguageModel, str], Answer]
+) -> None:
+    """chi is the sum of log-probabilities along each word's tokens, as asked one by one."""
+    rule = rule_named("centre")
+    answer = answer_of(nano_model, PLACE)
+    [found] = evidence_of(nano_model, [Asked(look, QUESTION, answer)], rule)
+    assert found.probed
+    prefix = "The region on the"
+    for words, chi in ((rule.vertical, found.vertical), (rule.horizontal, found.horizontal)):
+        ask = Ask(look, QUESTION, prefix=prefix)
+        before = nano_model.encode(prefix)
+        forms = [nano_model.encode_after(f" {word}", prefix, before) for word in words]
+        assert len(forms[1]) > 1
+        assert chi == pytest.approx(
+            [nano_model.log_probability(ask, (), form) for form in forms], abs=1e-3
+        )
+        prefix += f" {words[int(np.argmax(chi))]}"
+
+
+def test_answers_read_together_are_as_read_alone(
+    nano_model: LanguageModel, look: Look, answer_of: Callable[[LanguageModel, str], Answer]
+) -> None:
+    texts = (PLACE, "Severe noise, no place.", "At the top there is blur.")
+    asked = [Asked(look, QUESTION, answer_of(nano_model, text)) for text in texts]
+    for rule in (PAPER, rule_named("centre")):
+        together = evidence_of(nano_model, asked, rule, batch_size=2)
+        for one, alone in zip(together, asked, strict=True):
+            [expected] = evidence_of(nano_model, [alone], rule)
+            assert one.probed == expected.probed
+            assert one.vertical == pytest.approx(expected.vertical, abs=1e-3)
+            assert one.horizontal == pytest.approx(expected.horizontal, abs=1e-3)
+
+
+def test_the_auditor_obeys_the_folders_rule(
+    nano: Auditor,
+    nano_model: LanguageModel,
+    say: Any,
+    scenes: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    say(nano_model, PLACE)
+    asked: list[Any] = []
+    propose = Segmenter.propose
+
+    def spy(self: Segmenter, embedding: Any, points: Any, labels: Any) -> Any:
+        asked.append((tuple(points), tuple(labels)))
+        return propose(self, embedding, points, labels)
+
+    monkeypatch.setattr(Segmenter, "propose", spy)
+    [plain] = nano.ground([scenes["small"]], QUESTION)
+    assert asked == []
+    rule = rule_named("negative-least")
+    plan = Plan(rule, 0.5, temperatures={"paper": nano.plan.temperature})
+    monkeypatch.setattr(nano, "plan", plan)
+    [other] = nano.ground([scenes["small"]], QUESTION)
+    [(points, labels)] = asked
+    assert labels == (1, 0)
+    assert isinstance(other.outcome, Grounding)
+    assert other.outcome.point == points[0]
+    # Whatever the folder says: the paper's rule, at the temperature that was best for it.
+    [forced] = nano.ground([scenes["small"]], QUESTION, rule=PAPER)
+    assert len(asked) == 1
+    assert forced.outcome == plain.outcome

@@ -235,6 +235,77 @@ def test_the_proposal_it_rates_best(segmenter: Segmenter) -> None:
     assert found.quality == pytest.approx(float(out.iou_scores.max()), abs=1e-4)
 
 
+def by_sams_own_call(segmenter: Segmenter, embedding: Any, point: tuple[float, float]) -> Segment:
+    """One point by one plain call of the model, its best-rated proposal enlarged."""
+    from torch.nn import functional as F
+
+    height, width = embedding.original
+    x = point[0] * (embedding.resized[1] / width)
+    y = point[1] * (embedding.resized[0] / height)
+    with torch.inference_mode():
+        out = segmenter.model(
+            image_embeddings=embedding.features,
+            input_points=torch.tensor([[[[x, y]]]]),
+            input_labels=torch.ones(1, 1, 1, dtype=torch.int64),
+            multimask_output=True,
+        )
+        best = int(out.iou_scores[0, 0].argmax())
+        low = out.pred_masks[:, 0, best : best + 1].float()
+        side = segmenter._side()
+        full = F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
+        full = full[..., : embedding.resized[0], : embedding.resized[1]]
+        full = F.interpolate(full, size=(height, width), mode="bilinear", align_corners=False)
+        probability = full[0, 0].sigmoid_().numpy()
+        quality = float(out.iou_scores[0, 0, best])
+    cut = min(0.5, max(float(probability.max()) / 2, np.finfo(np.float32).tiny))
+    return Segment(probability >= cut, probability, quality)
+
+
+def test_one_point_is_sams_own_call_to_the_bit(segmenter: Segmenter) -> None:
+    embedding = segmenter.embed(photo(70, 90))
+    for point in POINTS:
+        found = segmenter.segment(embedding, point)
+        expected = by_sams_own_call(segmenter, embedding, point)
+        assert found.probability.tobytes() == expected.probability.tobytes()
+        assert found.quality == expected.quality
+        assert np.array_equal(found.mask, expected.mask)
+
+
+def test_all_proposals_and_the_best_of_them(segmenter: Segmenter) -> None:
+    embedding = segmenter.embed(photo(70, 90))
+    for point in POINTS:
+        masks = segmenter.propose(embedding, [point], [1])
+        assert len(masks) == 3
+        best = max(masks, key=lambda one: one.quality)
+        assert equal(best, segmenter.segment(embedding, point))
+
+
+def test_prompts_together_are_as_alone(segmenter: Segmenter) -> None:
+    embedding = segmenter.embed(photo(70, 90))
+    prompts = [list(POINTS[:2]), list(POINTS[1:3]), list(POINTS[2:])]
+    together = list(segmenter.propose_each(embedding, prompts, (1, 0)))
+    for points, masks in zip(prompts, together, strict=True):
+        for one, other in zip(masks, segmenter.propose(embedding, points, (1, 0)), strict=True):
+            assert one.quality == pytest.approx(other.quality, abs=1e-4)
+            assert np.abs(one.probability - other.probability).max() < 1e-3
+
+
+def test_labels_and_more_points_matter(segmenter: Segmenter) -> None:
+    embedding = segmenter.embed(photo(70, 90))
+    one, other = POINTS[1], POINTS[0]
+    asked = {
+        "one": ([one], [1]),
+        "two": ([one, other], [1, 1]),
+        "negative": ([one, other], [1, 0]),
+    }
+    found = {
+        name: segmenter.propose(embedding, points, labels)[0].probability
+        for name, (points, labels) in asked.items()
+    }
+    for name, more in (("one", "two"), ("one", "negative"), ("two", "negative")):
+        assert np.abs(found[name] - found[more]).max() > 1e-5, (name, more)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision(nano_folder: Path, dtype: torch.dtype) -> None:
     half = load_segmenter(nano_folder / "segmenter", dtype=dtype)

@@ -6,7 +6,6 @@ from typing import Protocol, TypeVar
 
 from spider_cli.auditor import Auditor
 from spider_cli.errors import PhotoError, UsageError
-from spider_cli.grounding import Grounder
 from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.photos import Photo
 from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
@@ -95,7 +94,7 @@ class ModelSystem:
         grounder = None
         if self.segmenter is not None:
             segmenter = self.segmenter
-            grounder = Grounder(model, lambda: segmenter, self.auditor.temperature("grounding"))
+            grounder = self.auditor.grounder(lambda: segmenter)
         for batch in _parts(spoken, self.auditor.batch_size):
             answers = model.ask([Ask(look, case.question) for case, look, _ in batch])
             for (case, look, photo), answer in zip(batch, answers, strict=True):

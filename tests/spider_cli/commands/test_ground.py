@@ -1,6 +1,7 @@
 """spider ground, the real program: questions, pictures, and what is never written over."""
 
 import json
+import shutil
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pycocotools import mask as coco
 from spider_cli.app import load
 from spider_cli.commands.ground import _question
 from spider_cli.errors import UsageError
+from spider_cli.rules import rule_named
 
 VALID = jsonschema.Draft202012Validator(
     json.loads(files("spider_cli").joinpath("schema/records.schema.json").read_text("utf-8"))
@@ -151,3 +153,38 @@ def test_without_out_nothing_is_written(
 def test_the_help_names_every_question() -> None:
     flags = {flag for option in load("ground").params for flag in option.opts}
     assert {"--most", "--least", "--distortion", "--order", "--first", "--last"} <= flags
+
+
+def test_a_rule_by_its_name(spider: Any, nano_folder: Path, tmp_path: Path, photos: Path) -> None:
+    """What grounding.json says is obeyed; --rule paper is the plain rule all the same."""
+    model = Path(shutil.copytree(nano_folder, tmp_path / "model"))
+    photo = photos / "coffee.jpg"
+
+    def points(*args: str) -> Any:
+        run = spider("ground", photo, "--model", model, "--json", *args)
+        assert run.code == 0, run.err
+        return run, run.records[0]["point"]
+
+    _, plain = points()
+    told = {
+        "version": 1,
+        "rule": rule_named("thirds").to_json(),
+        "temperature": 3.0,
+        "rules": {"paper": {"temperature": 1.5}},
+        "segmenter": {"name": "segmenter", "revision": "0123456789ab"},
+    }
+    (model / "grounding.json").write_text(json.dumps(told), encoding="utf-8")
+    run, other = points()
+    assert other != plain
+    assert run.err.count("0123456789ab") == 1  # that the segmenter is another one
+    run, forced = points("--rule", "paper", "--quiet")
+    assert forced == plain
+    assert run.err == ""
+    run = spider("ground", photo, "--model", model, "--rule", "papper")
+    assert run.code == 2
+    assert "did you mean paper?" in run.err
+    (model / "grounding.json").write_text('{"version": 99}', encoding="utf-8")
+    run = spider("ground", photo, "--model", model)
+    assert run.code == 2
+    assert run.err.count("\n") == 2  # the error and its hint
+    assert "version 99" in run.err

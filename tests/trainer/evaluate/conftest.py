@@ -9,6 +9,7 @@ import pytest
 
 from spider_cli.auditor import Auditor
 from spider_cli.results import Distortion
+from tests.random_nano import save_nano
 from trainer.datasets.schema import Item, to_row
 from trainer.datasets.store import write_data
 from trainer.evaluate.benchmark import Benchmark, of_data_set
@@ -111,18 +112,15 @@ def benchmark(data_folder: Path) -> Benchmark:
 def random_nano(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a model that knows nothing."""
     from trainer.new_nano import new_segmenter
-    from trainer.package import package_nano
 
     folder: Path = tmp_path_factory.mktemp("models") / "random-nano"
-    package_nano(
+    save_nano(
         folder,
         model=copy.deepcopy(tiny.model),
         tokenizer=tiny.processor.tokenizer,
         segmenter=new_segmenter(width=32, side=128),
         scoring={"temperature": 1.0},
         grounding={"rule": "paper", "temperature": 1.0},
-        card="",
-        trained=False,
     )
     return folder
 

@@ -1,0 +1,1 @@
+"""The parts of stage 2: words, questions, trials of rules and temperatures, figures, the files."""
