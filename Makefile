@@ -22,7 +22,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install demo test lint format typecheck build clean \
-  prove-smoke prove-speed prove-data prove-distortions prove-eval
+  prove-smoke prove-speed prove-data prove-distortions prove-eval prove-stage1 prove-stage2 \
+  prove-nano
 
 help:
 	@echo 'make demo         set up, then describe, score and ground $(DEMO_PHOTO)'
@@ -37,6 +38,9 @@ help:
 	@echo 'make prove-data   build a data set, again, and killed three times: make prove-data PHOTOS=DIR'
 	@echo 'make prove-distortions  measure every type at every level: make prove-distortions PHOTOS=DIR'
 	@echo 'make prove-eval   build a data set of PHOTOS, verify it, measure the bundled model on it'
+	@echo 'make prove-stage1 learn sixteen rows by heart, resume after a kill, two processes as one'
+	@echo 'make prove-stage2 every grounding rule of the bundled model: make prove-stage2 DATA=DIR'
+	@echo 'make prove-nano   train nano anew (hours) and measure it: see docs/training.md'
 	@echo 'make clean        remove what these made, $(VENV) too'
 	@echo
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
@@ -113,6 +117,33 @@ prove-eval: $(STAMP)
 	$(SPIDER) data build $(PHOTOS) --out $(OUT)/data --size $(SIZE) --seed 7 --config docs/benchmark.toml
 	$(SPIDER) data verify $(OUT)/data
 	$(SPIDER) eval $(OUT)/data --out $(OUT)/nano
+
+prove-stage1: $(STAMP)
+	$(BIN)/python -m pytest -s tests/trainer/tuning/test_train.py tests/trainer/tuning/test_processes.py \
+	  tests/trainer/tuning/test_export.py
+
+prove-stage2: OUT ?= prove-stage2-out
+prove-stage2: $(STAMP)
+	@[ -n "$(DATA)" ] || { echo 'name a data set of spider data build: make prove-stage2 DATA=DIR'; exit 2; }
+	$(SPIDER) train stage2 nano --data $(DATA) --all --out $(OUT)
+
+# PHOTOS: pristine ones; ORIGINALS: some of them at full size; OPINIONS: a list of people's scores;
+# HELD_OUT: folders for the figures. The segmenter is the bundled one.
+prove-nano: OUT ?= prove-nano-out
+prove-nano: $(STAMP)
+	@[ -n "$(PHOTOS)" ] && [ -n "$(ORIGINALS)" ] && [ -n "$(OPINIONS)" ] && [ -n "$(HELD_OUT)" ] || { \
+	  echo 'make prove-nano PHOTOS=DIR ORIGINALS=DIR OPINIONS=labels.csv HELD_OUT="DIR ..."'; exit 2; }
+	$(SPIDER) data build $(PHOTOS) --out $(OUT)/nano-data/photos --config trainer/recipes/data/nano.toml
+	$(SPIDER) data build $(PHOTOS) --out $(OUT)/nano-data/photos640 --config trainer/recipes/data/nano.toml \
+	  --side 640 --size 9000 --seed 13
+	$(SPIDER) data build $(ORIGINALS) --out $(OUT)/nano-data/large --config trainer/recipes/data/nano-large.toml
+	$(SPIDER) data convert $(OPINIONS) --out $(OUT)/nano-data/opinion
+	$(SPIDER) train stage1 nano --out $(OUT)/run --resume $(foreach part,0=photos 1=photos640 2=large 3=opinion, \
+	  --set data.$(firstword $(subst =, ,$(part))).path=$(OUT)/nano-data/$(lastword $(subst =, ,$(part))))
+	$(SPIDER) train stage2 $(OUT)/run/model --segmenter nano --data $(OUT)/nano-data/photos \
+	  --scores $(OUT)/nano-data/opinion
+	$(SPIDER) data build $(HELD_OUT) --out $(OUT)/data --size 400 --seed 7 --config docs/benchmark.toml
+	$(SPIDER) eval $(OUT)/data --model $(OUT)/run/model --out $(OUT)/figures
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -79,8 +79,8 @@ class Segmenter:
     def segment(self, embedding: Embedding, point: tuple[float, float]) -> Segment:
         """The mask of the region at `point`, ``(x, y)`` in pixels of the photo.
 
-        Of the masks the model proposes, the one it rates best. A mask that is empty at probability
-        one half is cut at half of its own peak instead, so that a point always names a region.
+        Of the masks the model proposes, the one it rates best. It is cut at probability one half,
+        or at half of its own peak where that is less, so that a point always names a region.
         """
         import torch
 

@@ -87,7 +87,10 @@ def test_soft_targets_know_their_row(model: LanguageModel, rows: Sequence[Encode
     assert targets["level_at"].tolist() == [[1, rows[1].level.at]]
     assert targets["level_shares"].tolist() == [pytest.approx(PROBS)]
     assert (targets["level_mean"].tolist(), targets["level_part"].tolist()) == ([3.5], [2])
-    assert Collator(pad_of(model))(rows[2:])["targets"] == {}
+    faults = [[number, at] for number, row in enumerate(rows) for at in row.faults]
+    assert targets["fault_at"].tolist() == faults
+    [plain] = [replace(row, faults=()) for row in rows[2:]]
+    assert Collator(pad_of(model))([plain])["targets"] == {}
 
 
 def test_notes(model: LanguageModel, rows: Sequence[Encoded]) -> None:
