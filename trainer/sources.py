@@ -1,6 +1,5 @@
 """Photos to train on: listed, grouped by likeness, split so that no photo stands on two sides."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,9 @@ from PIL import Image, ImageOps
 
 __all__ = [
     "LabelledPhoto",
-    "Opinion",
     "load_pixels",
     "near_duplicates",
     "read_collection",
-    "read_opinions",
 ]
 
 _PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
@@ -29,14 +26,6 @@ class LabelledPhoto:
     path: Path
     source: str
     labels: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """A photo with its mean opinion score, 0-1, higher is better."""
-
-    path: Path
-    mos: float
 
 
 def read_collection(folders: Iterable[Path]) -> list[LabelledPhoto]:
@@ -54,12 +43,6 @@ def read_collection(folders: Iterable[Path]) -> list[LabelledPhoto]:
                 LabelledPhoto(path, path.parent.name, labels if labels.is_file() else None)
             )
     return found
-
-
-def read_opinions(folder: Path) -> list[Opinion]:
-    """A folder with ``labels.csv`` (columns file, mos in 0-1)."""
-    with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
-        return [Opinion(folder / row["file"], float(row["mos"])) for row in csv.DictReader(file)]
 
 
 def load_pixels(path: Path) -> npt.NDArray[np.uint8]:

@@ -99,7 +99,9 @@ def _config(folder: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(value, dict):
         raise _unloadable(f"{path} is not a JSON object", "")
-    library = (value.get("auto_mapping") or {}).get("parent_library") or "transformers"
+    mapping = value.get("auto_mapping")
+    told = mapping.get("parent_library") if isinstance(mapping, dict) else mapping
+    library = str(told or "transformers")
     if (
         value.get("auto_map")
         or value.get("megatron_config")

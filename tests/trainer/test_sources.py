@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.sources import load_pixels, near_duplicates, read_collection, read_opinions
+from trainer.sources import load_pixels, near_duplicates, read_collection
 
 
 def test_a_map_is_no_photo(shots: Any) -> None:
@@ -43,15 +43,6 @@ def test_pixels_are_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be turned by 90 degrees
     Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(path, exif=exif)
     assert load_pixels(path).shape == (40, 20, 3)
-
-
-def test_opinions(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("file,mos,n\na.jpg,0.25,12\nb/c.jpg,1,9\n", "utf-8")
-    found = read_opinions(tmp_path)
-    assert [(o.path, o.mos) for o in found] == [
-        (tmp_path / "a.jpg", 0.25),
-        (tmp_path / "b/c.jpg", 1.0),
-    ]
 
 
 def test_look_alikes(shots: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`spider train`: make weights."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -86,12 +87,9 @@ def stage1(
     from trainer.tuning.phases import tune_phases
     from trainer.tuning.train import Stopped, tune
 
-    options = {"resume": resume, "merge": merge, "tensorboard": tensorboard, "quiet": quiet}
+    run = partial(tune, phases[0][1]) if len(phases) == 1 else partial(tune_phases, phases)
     try:
-        if len(phases) == 1:
-            model = tune(phases[0][1], out, **options)
-        else:
-            model = tune_phases(phases, out, **options)
+        model = run(out, resume=resume, merge=merge, tensorboard=tensorboard, quiet=quiet)
     except Stopped as stopped:
         raise typer.Exit(128 + stopped.signal) from None
     if model is not None:

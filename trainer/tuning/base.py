@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from trainer.tuning.recipe import ModelPart
 
-__all__ = ["NANO", "Base", "find_base", "licence_of", "load_base", "skeleton"]
+__all__ = ["NANO", "NEW", "Base", "class_of", "find_base", "licence_of", "load_base", "skeleton"]
 
 NANO = "spider_nano"
 """nano's model type."""
+NEW = "new:nano"
+"""Base of a recipe whose model starts from nothing."""
 _SETTINGS = ("*.json", "*.jinja", "*.txt", "*.model", "README.md")
 _WEIGHTS = ("*.safetensors",)
 _KINDS_OF_MORE = ("phi4_multimodal",)
@@ -31,7 +33,7 @@ class Base:
     """A base model on this machine."""
 
     name: str
-    """As the recipe names it: a hub repository, or a folder."""
+    """As the recipe names it: a hub repository, a folder, or `NEW`."""
     folder: Path
     revision: str
     """The hub's commit; of a folder `spider_cli.weights.revision.revision_of`."""
@@ -42,7 +44,12 @@ class Base:
     @property
     def local(self) -> bool:
         """True for a folder, False for a hub repository."""
-        return Path(self.name).expanduser().is_dir()
+        return self.new or Path(self.name).expanduser().is_dir()
+
+    @property
+    def new(self) -> bool:
+        """Was it made for the run, of random weights?"""
+        return self.name == NEW
 
 
 def find_base(part: "ModelPart", *, weights: bool = True) -> Base:
@@ -78,9 +85,9 @@ def load_base(base: Base, dtype: "torch.dtype") -> Any:
     """
     with explained(base.folder, "an image-text-to-text model"):
         if not base.remote_code:
-            return load_whole(_class(base), base.folder, dtype=dtype)
+            return load_whole(class_of(base), base.folder, dtype=dtype)
         return load_whole(
-            _class(base), base.folder, dtype=dtype, trust_remote_code=base.remote_code
+            class_of(base), base.folder, dtype=dtype, trust_remote_code=base.remote_code
         )
 
 
@@ -98,7 +105,9 @@ def skeleton(base: Base, dtype: "torch.dtype") -> Any:
             str(base.folder), local_files_only=True, trust_remote_code=base.remote_code
         )
         with torch.device("meta"):
-            return _class(base).from_config(config, dtype=dtype, trust_remote_code=base.remote_code)
+            return class_of(base).from_config(
+                config, dtype=dtype, trust_remote_code=base.remote_code
+            )
 
 
 def licence_of(folder: Path) -> str:
@@ -117,7 +126,7 @@ def licence_of(folder: Path) -> str:
     return named["license_name"] if named["license"] == "other" else named["license"]
 
 
-def _class(base: Base) -> Any:
+def class_of(base: Base) -> Any:
     """The transformers class that loads it."""
     import transformers
 

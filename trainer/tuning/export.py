@@ -82,8 +82,7 @@ def write_weights(
     write_tensors(folder / ADAPTER, {key: _cast(one, dtype) for key, one in _adapter(found)})
     config = model.peft_config["default"]
     kept = config.base_model_name_or_path, config.revision, config.inference_mode
-    local = Path(base.name).expanduser()
-    config.base_model_name_or_path = str(local.absolute()) if base.local else base.name
+    config.base_model_name_or_path = str(base.folder.absolute()) if base.local else base.name
     config.revision = None if base.local else base.revision
     config.inference_mode = True
     try:
@@ -99,9 +98,10 @@ def read_weights(model: Any, folder: Path) -> None:
         UsageError: it is of another model, or damaged.
     """
     if not is_adapted(model):
-        fresh = type(model).from_pretrained(
-            folder, dtype=next(model.parameters()).dtype, local_files_only=True
-        )
+        # What learns is float32 whatever the rest is: nothing may be rounded on the way.
+        kinds = {one.dtype for one in model.parameters()}
+        dtype = kinds.pop() if len(kinds) == 1 else torch.float32
+        fresh = type(model).from_pretrained(folder, dtype=dtype, local_files_only=True)
         model.load_state_dict(fresh.state_dict())
         return
     path = folder / ADAPTER

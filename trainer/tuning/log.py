@@ -54,9 +54,12 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
+        phases = sorted(str(one.parent) for one in run.glob(f"*/{LOG}"))
         raise UsageError(
             f"{run} holds no log of a run: {error}",
-            hint="name the folder that spider train stage1 --out made",
+            hint=f"each phase has its own: {', '.join(phases)}"
+            if phases
+            else "name the folder that spider train stage1 --out made",
             code="no_run",
         ) from error
     rows: list[dict[str, Any]] = []

@@ -19,6 +19,7 @@ from transformers.trainer_callback import ProgressCallback
 
 from spider_cli.errors import UsageError
 from trainer.tuning import checkpoints, states
+from trainer.tuning.base import NANO
 from trainer.tuning.callbacks import Reporter
 from trainer.tuning.export import read_weights, save_settings, write_weights
 from trainer.tuning.files import disk_explained, read_json, write_json
@@ -137,8 +138,21 @@ class Stage1Trainer(Trainer):
         self.ledger.enter(notes.ids, notes.tokens, notes.dropped, notes.truncated)
         live = torch.as_tensor(num_items_in_batch, device=self.args.device).float().clamp(min=1)
         loss: Tensor = self.loss_of(model, batch, live) * self.args.world_size
+        if self.base.kind == NANO and isinstance(model, torch.nn.parallel.DistributedDataParallel):
+            # Some photos have no answer, others no patches; the others wait for every gradient.
+            learning = [one for one in model.parameters() if one.requires_grad]
+            loss = loss + 0 * torch.stack([one.flatten()[0] for one in learning]).sum()
         self.ledger.losses.append(loss.detach())
         return loss
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
+        """Live tokens of the step, over all processes, and as many as its patches count."""
+        live = super()._get_num_items_in_batch(batch_samples, device)
+        if live is None or not self.recipe.losses.dense_patches:
+            return live
+        counts = [batch["targets"].get("patch_tokens") for batch in batch_samples]
+        mine = sum((one.sum() for one in counts if one is not None), torch.zeros(()))
+        return live + self.accelerator.gather(mine.reshape(1).to(device)).sum()
 
     # -- log and evaluation --------------------------------------------------------------------
 

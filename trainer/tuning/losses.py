@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TERMS",
     "AnswerLoss",
-    "answer_loss",
+    "answer_terms",
     "check_losses",
     "divergence",
     "fidelity",
@@ -68,7 +68,8 @@ class AnswerLoss:
         Args:
             model: plain, or wrapped by peft, DDP, FSDP or the like.
             batch: of the collator, on the model's device.
-            live: number of live tokens of the whole batch that a step of the optimizer has.
+            live: number of live tokens, and what patches count, of the whole batch that a step of
+                the optimizer has.
 
         Returns:
             A scalar, float32.
@@ -121,10 +122,10 @@ def predicting(labels: Tensor) -> Tensor:
     return (labels[:, 1:] != IGNORED).any(dim=0).nonzero()[:, 0]
 
 
-def answer_loss(
+def answer_terms(
     logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
-) -> Tensor:
-    """All terms of a batch, as a sum over its steps.
+) -> dict[str, Term]:
+    """The terms that are on: "answers", "faults", "places", "levels", "order".
 
     Args:
         logits: (rows, K, vocabulary), those at the positions `kept`.
@@ -132,22 +133,6 @@ def answer_loss(
         labels: (rows, length).
         targets: of `collate.targets_of`.
         weights: of the recipe.
-
-    Returns:
-        A scalar, float32.
-    """
-    terms = answer_terms(logits, kept, labels, targets, weights)
-    total: Tensor = sum((term.weight * term.sum for term in terms.values()), logits.new_zeros(()))
-    return total
-
-
-def answer_terms(
-    logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
-) -> dict[str, Term]:
-    """The terms that are on: "answers", "faults", "places", "levels", "order".
-
-    Args:
-        logits, kept, labels, targets, weights: as for `answer_loss`.
     """
     wanted = labels[:, kept + 1]  # (rows, K)
     row, step = (wanted != IGNORED).nonzero(as_tuple=True)

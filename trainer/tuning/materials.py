@@ -101,7 +101,7 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
     _check_places(tokenizer, recipe)
     run = recipe.run
     longest = min(run.max_length, _context(base) or run.max_length)
-    encoder = ChatEncoder(processor, tokenizer, longest, run.long_rows, ends=end_ids(base) or None)
+    encoder = _chat_encoder(recipe, processor, base, longest)
     steps = run.steps or max(1, math.ceil((run.epochs or 1) * len(mixture) / run.batch))
 
     def rows(mix: Mixture, total: int, augment: Augment, losses: Losses) -> TrainingRows:
@@ -119,6 +119,31 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
         micro_batch=run.micro_batch,
         longest=longest,
     )
+
+
+def _chat_encoder(recipe: Recipe, processor: Any, base: "Base", longest: int) -> ChatEncoder:
+    """The encoder, tried on a small photo.
+
+    Raises:
+        UsageError: chat template or processor take messages or photos in a form of their own.
+    """
+    import numpy as np
+
+    ends, long_rows = end_ids(base) or None, recipe.run.long_rows
+    try:
+        encoder = ChatEncoder(processor, processor.tokenizer, longest, long_rows, ends=ends)
+        encoder.prompt.tokens([np.zeros((64, 64, 3), np.uint8)], ["?"])
+    except UsageError:
+        raise
+    except Exception as error:  # templates raise jinja's, processors whatever they like
+        raise UsageError(
+            f"{base.name} takes photos and questions in a form of its own: "
+            f"{type(error).__name__}: {error}",
+            hint="take a base model whose chat template knows messages in parts, of type image and "
+            "text, as the shipped recipes' do",
+            code="model_unfit",
+        ) from error
+    return encoder
 
 
 def _nano_materials(recipe: Recipe, processor: Any) -> Materials:

@@ -190,7 +190,7 @@ def eval_split(target: str) -> tuple[str, str] | None:
     """Folder and split whose rows give the loss; None where the target is no data set of ours."""
     from trainer.datasets.store import CONFIG, open_data
 
-    folder = Path(target)
+    folder = Path(target).expanduser()
     if not (folder / CONFIG).is_file():
         return None
     splits = open_data(folder).splits

@@ -8,7 +8,8 @@ from pathlib import Path
 from spider_cli.errors import UsageError
 from trainer.tuning.files import disk_explained
 from trainer.tuning.recipe import Recipe
-from trainer.tuning.train import MODEL, tune
+from trainer.tuning.run_folder import BASE, RECIPE, look
+from trainer.tuning.train import MODEL, base_of, tune
 
 __all__ = ["tune_phases"]
 
@@ -24,7 +25,8 @@ def tune_phases(
 ) -> Path | None:
     """Tune a model phase by phase, as `train.tune` each; those that are done are not done again.
 
-    All phases but the last write whole models. The last one's is copied to ``out/model``.
+    All phases but the last write whole models. The last one's is copied to ``out/model``. With
+    `resume` a last phase that is done writes its model again, as `train.tune` does.
 
     Args:
         phases: of `recipe.phases_of`.
@@ -38,8 +40,11 @@ def tune_phases(
     Raises:
         Stopped, UsageError: as `train.tune`.
     """
-    there = [name for name, _ in phases if (out / name).exists()]
-    if there and not resume:
+    if (out / RECIPE).exists():
+        raise UsageError(
+            f"{out} holds a run without phases", hint="name a new folder with --out", code="exists"
+        )
+    if any(_begun(out / name) for name, _ in phases) and not resume:
         raise UsageError(
             f"{out} holds a run already",
             hint="--resume goes on with it; --out names a new folder",
@@ -51,8 +56,8 @@ def tune_phases(
         if number > 1:
             before = out / phases[number - 2][0] / MODEL
             own = replace(recipe, model=replace(recipe.model, base=str(before)))
-        model = out / name / MODEL
-        if model.exists():
+        if number < len(phases) and (out / name / MODEL).exists():
+            look(out / name, own, base_of(own, out / name), resume=True)
             continue
         model = tune(
             own,
@@ -61,8 +66,9 @@ def tune_phases(
             merge=merge or number < len(phases),
             tensorboard=tensorboard,
             quiet=quiet,
+            earlier=[one for _, one in phases[: number - 1]],
         )
-    if model is None:
+    if model is None:  # another process writes
         return None
     target, written = out / MODEL, out / f".{MODEL}.tmp"
     with disk_explained(target):
@@ -71,3 +77,10 @@ def tune_phases(
         shutil.rmtree(target, ignore_errors=True)
         written.replace(target)
     return target
+
+
+def _begun(folder: Path) -> bool:
+    """Does it hold more than what a phase from nothing starts from?"""
+    return folder.exists() and any(
+        one.name != BASE and not one.name.startswith(".") for one in folder.iterdir()
+    )

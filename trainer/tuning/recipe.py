@@ -295,6 +295,7 @@ class Phase:
     def __post_init__(self) -> None:
         plain = self.name.replace("-", "_").isidentifier()
         _require(plain, f"name: {self.name!r} is no name of letters and digits")
+        _require(self.name != "model", "name: 'model' is the folder of the run's own model")
 
 
 @dataclass(frozen=True, slots=True)

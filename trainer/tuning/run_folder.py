@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spider_cli.errors import UsageError
-from trainer.datasets.store import CHECKSUMS
+from trainer.datasets.store import CHECKSUMS, sha256_of
 from trainer.tuning.card import recipe_json
 from trainer.tuning.checkpoints import checkpoints_of, forget_unfinished
 from trainer.tuning.files import disk_explained, read_json, write_json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trainer.tuning.base import Base
     from trainer.tuning.recipe import Recipe
 
-__all__ = ["BASE", "begin", "look"]
+__all__ = ["BASE", "RECIPE", "begin", "data_digests", "look"]
 
 RECIPE = "recipe.json"
 BASE = "base"
@@ -104,12 +104,20 @@ def begin(out: Path, recipe: "Recipe", base: "Base") -> None:
 
 
 def data_digests(recipe: "Recipe") -> list[str]:
-    """Of each data set what its checksums come to; "" for outside formats."""
+    """Of each data set what its checksums come to; of outside data the file's own, or of a folder
+    what names and sizes its files have; "" where there is nothing."""
     found = []
     for part in recipe.data:
-        file = Path(part.path).expanduser() / CHECKSUMS
-        ours = part.format is None and file.is_file()
-        found.append(hashlib.sha256(file.read_bytes()).hexdigest() if ours else "")
+        path = Path(part.path).expanduser()
+        file = path / CHECKSUMS if part.format is None else path
+        if file.is_file():
+            found.append(sha256_of(file))
+        elif part.format is not None and path.is_dir():
+            files = sorted(one for one in path.rglob("*") if one.is_file())
+            listed = [f"{one.relative_to(path).as_posix()} {one.stat().st_size}" for one in files]
+            found.append(hashlib.sha256("\n".join(listed).encode()).hexdigest())
+        else:
+            found.append("")
     return found
 
 

@@ -163,6 +163,12 @@ class ExpectedScores:
 
     def item(self, photo: int) -> Item:
         found = self.source.item(photo)
+        if found.mos is not None:
+            raise UsageError(
+                f"{found.source} has a score of people's already: expected_scores would replace it",
+                hint="set the part's expected_scores to false",
+                code="bad_recipe",
+            )
         opinion = expected_opinion(found.sample)
         row = QA(
             task="score",

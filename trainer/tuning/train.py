@@ -6,6 +6,7 @@ the end model/, which is what `--model` takes.
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from spider_cli import __version__
 from spider_cli.errors import SpiderError, UsageError
 from spider_cli.nano.vision import channels_last
 from trainer.tuning.arguments import arguments, global_batch
-from trainer.tuning.base import NANO, Base, find_base, licence_of, load_base
+from trainer.tuning.base import NANO, NEW, Base, class_of, find_base, licence_of, load_base
 from trainer.tuning.callbacks import Reporter
 from trainer.tuning.card import model_card
-from trainer.tuning.checkpoints import step_of
+from trainer.tuning.checkpoints import checkpoints_of, step_of
 from trainer.tuning.examining import examination_of, examiner
 from trainer.tuning.export import export, is_adapted, read_weights
 from trainer.tuning.failures import memory_explained, said_once
@@ -30,7 +31,7 @@ from trainer.tuning.log import RunLog, read_log
 from trainer.tuning.loop import Stage1Trainer
 from trainer.tuning.materials import Materials, gather_materials, load_processor
 from trainer.tuning.measured import check_figure
-from trainer.tuning.nano.start import NEW, start_nano
+from trainer.tuning.nano.start import start_nano, started_as
 from trainer.tuning.parts import apply_parts, count_parameters
 from trainer.tuning.recipe import Recipe
 from trainer.tuning.run_folder import BASE, begin, look
@@ -58,6 +59,7 @@ def tune(
     merge: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
+    earlier: Sequence[Recipe] = (),
 ) -> Path | None:
     """Tune a model by a recipe.
 
@@ -67,6 +69,7 @@ def tune(
         merge: write one whole model in the end instead of an adapter.
         tensorboard: log for TensorBoard as well.
         quiet: nothing for people.
+        earlier: recipes of the phases before, which the model's card tells of.
 
     Returns:
         The model's folder; None in processes that do not write it.
@@ -114,6 +117,8 @@ def tune(
             signals=signals,
             best_by=best_by,
         )
+        if trainer.spread:
+            _for_spread(model, start, merge=merge)
         if examination is not None:
             trainer.examine = examiner(trainer, examination, materials, processor)
         _note_start(log, reporter, recipe, base, model, materials, args, start)
@@ -129,14 +134,15 @@ def tune(
         log.add("stop", step, reason=f"signal {trainer.guard.stopping}")
         reporter.say(f"saved after step {step}; --resume goes on from there")
         raise Stopped(trainer.guard.stopping)
-    return _finish(trainer, out, recipe, base, materials, reporter, merge=merge)
+    return _finish(trainer, out, recipe, base, materials, reporter, merge=merge, earlier=earlier)
 
 
 # --- before ---------------------------------------------------------------------------------------
 
 
 def base_of(recipe: Recipe, out: Path) -> Base:
-    """The recipe's base; a new one is made in the run's folder first.
+    """The recipe's base; a new one is made in the run's folder first, and again where the recipe
+    has changed since and nothing was saved.
 
     Raises:
         UsageError: there is none, or the data that a new one starts from cannot be read.
@@ -144,7 +150,7 @@ def base_of(recipe: Recipe, out: Path) -> Base:
     if recipe.model.base != NEW:
         return find_base(recipe.model)
     folder = out / BASE
-    if not (folder / "config.json").is_file():
+    if not (checkpoints_of(out) or started_as(recipe, folder)):
         with disk_explained(folder):
             start_nano(recipe, folder)
     return replace(find_base(replace(recipe.model, base=str(folder))), name=NEW)
@@ -164,6 +170,22 @@ def _model(recipe: Recipe, base: Base) -> Any:
         else:  # before transformers 5.2x
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
     return model
+
+
+def _for_spread(model: Any, start: Path | None, *, merge: bool) -> None:
+    """What must be done before weights are spread over processes: they are read whole.
+
+    Raises:
+        UsageError: they are to be merged, which needs all of them in one process.
+    """
+    if merge:
+        raise UsageError(
+            "weights spread over processes cannot be merged here",
+            hint="leave out --merge; afterwards run the same command in one process with "
+            "--resume --merge",
+        )
+    if start is not None:
+        read_weights(model, start)
 
 
 def _note_start(
@@ -219,17 +241,12 @@ def _finish(
     reporter: Reporter,
     *,
     merge: bool,
+    earlier: Sequence[Recipe],
 ) -> Path | None:
     """Write RUN/model from the best weights, or from the last where nothing was measured."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     step = best = trainer.state.global_step
-    if trainer.spread:
-        if merge:
-            raise UsageError(
-                "weights spread over processes cannot be merged here",
-                hint="run the same command in one process with --resume --merge",
-            )
-    elif trainer.state.best_global_step:
+    if not trainer.spread and trainer.state.best_global_step:
         best = trainer.state.best_global_step
         chosen = out / f"checkpoint-{best}"
         if best != step and chosen.is_dir():
@@ -257,6 +274,8 @@ def _finish(
         steps=materials.steps,
         figures=figures,
         counts=materials.counts,
+        loader=class_of(base).__name__,
+        earlier=earlier,
     )
     target = out / MODEL
     started = time.monotonic()

@@ -19,7 +19,6 @@ from trainer.tuning.collate import Collator
 from trainer.tuning.encode import IGNORED, ChatEncoder, Encoded
 from trainer.tuning.losses import (
     AnswerLoss,
-    answer_loss,
     answer_terms,
     check_losses,
     divergence,
@@ -120,7 +119,8 @@ def hand_made() -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
 
 def loss_of(logits: torch.Tensor, labels: torch.Tensor, targets: Any, weights: Losses) -> float:
     kept = predicting(labels)
-    return float(answer_loss(logits[:, kept], kept, labels, targets, weights))
+    terms = answer_terms(logits[:, kept], kept, labels, targets, weights)
+    return float(sum(term.weight * term.sum for term in terms.values()))
 
 
 def test_plain_loss_is_cross_entropy_on_live_labels() -> None:
@@ -192,7 +192,8 @@ def test_the_best_answer_to_soft_targets_is_the_targets() -> None:
     optimiser = torch.optim.Adam([logits], lr=0.3)
     for _ in range(300):
         optimiser.zero_grad()
-        answer_loss(logits[:, kept], kept, labels, targets, weights).backward()
+        terms = answer_terms(logits[:, kept], kept, labels, targets, weights)
+        torch.stack([term.weight * term.sum for term in terms.values()]).sum().backward()
         optimiser.step()
     told = logits.detach().softmax(-1)
     assert told[0, 2, [4, 6]].tolist() == pytest.approx([0.2, 0.8], abs=0.02)

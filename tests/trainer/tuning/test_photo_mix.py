@@ -90,3 +90,9 @@ def test_an_expected_score_is_one_more_row(first: Path) -> None:
         [DataPart(str(first), tasks=("score",), expected_scores=True)], 0, questions=9
     )
     assert [row.task for row in alone[3].rows] == ["score"]
+
+
+def test_people_s_scores_are_not_replaced(second: Path) -> None:
+    mixture = PhotoMixture([DataPart(str(second), expected_scores=True)], 0, questions=9)
+    with pytest.raises(UsageError, match="score of people's already"):
+        mixture[0]

@@ -87,6 +87,10 @@ def test_one_step_alone_can_be_drawn(tmp_path: Path) -> None:
 def test_without_steps_there_is_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no log"):
         plot_run(tmp_path)
+    RunLog(tmp_path / "eyes").add("start", 0)
+    with pytest.raises(UsageError, match="holds no log") as raised:
+        plot_run(tmp_path)
+    assert str(tmp_path / "eyes") in raised.value.hint
     RunLog(tmp_path).add("start", 0)
     with pytest.raises(UsageError, match="no step in its log yet"):
         plot_run(tmp_path)

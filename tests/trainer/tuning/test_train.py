@@ -105,7 +105,7 @@ def test_killed_and_resumed_it_is_the_same_run(
         assert process.wait() == -signal.SIGKILL
     steps = len((out / "log.jsonl").read_text(encoding="utf-8").splitlines())
     assert steps < 16  # it was in the middle
-    print(f"killed with {steps} lines in the log; the curve is the same, bit for bit, or this fails")
+    print(f"killed with {steps} lines in the log; then the same curve, bit for bit")
 
     folder = tune(recipe, out, resume=True, quiet=True)
     assert folder is not None

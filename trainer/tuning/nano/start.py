@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,14 +13,18 @@ from spider_cli.nano.vision import NanoVisionEncoder, channels_last
 from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX, SCORE_QUESTION
 from trainer.init import imagenet_file, normalise_taps, start_from_imagenet
 from trainer.new_nano import new_nano, train_tokenizer
+from trainer.tuning.card import recipe_json
+from trainer.tuning.files import read_json, write_json
 from trainer.tuning.photo_mix import PhotoMixture
+from trainer.tuning.run_folder import data_digests
 
 if TYPE_CHECKING:
     from trainer.tuning.recipe import Recipe
 
-__all__ = ["NEW", "start_nano"]
+__all__ = ["start_nano", "started_as"]
 
-NEW = "new:nano"
+_MADE_OF = "made_of.json"
+"""In the folder: what decides its weights and its tokenizer."""
 _PHOTOS = 400
 """Photos whose questions and answers teach the tokenizer."""
 _LOOKS = 24
@@ -34,11 +38,11 @@ def start_nano(recipe: "Recipe", folder: Path) -> None:
     Raises:
         UsageError: the recipe's data cannot be read.
     """
+    seed = recipe.run.seed
+    mixture = PhotoMixture(recipe.data, seed, questions=recipe.run.questions)
     written = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(written, ignore_errors=True)
     written.mkdir(parents=True)
-    seed = recipe.run.seed
-    mixture = PhotoMixture(recipe.data, seed, questions=recipe.run.questions)
     tokenizer = train_tokenizer(_corpus(mixture), size=recipe.new.vocabulary)
     model = new_nano(tokenizer, hidden=recipe.new.hidden, layers=recipe.new.layers, seed=seed)
     encoder = model.vision_encoder
@@ -48,8 +52,21 @@ def start_nano(recipe: "Recipe", folder: Path) -> None:
     model.save_pretrained(written)
     tokenizer.save_pretrained(written)
     NanoProcessor.from_pretrained(written, model.config)  # it loads
+    write_json(written / _MADE_OF, _made_of(recipe))
     shutil.rmtree(folder, ignore_errors=True)
     written.replace(folder)
+
+
+def started_as(recipe: "Recipe", folder: Path) -> bool:
+    """Does the folder hold what `start_nano` would write?"""
+    whole = (folder / "config.json").is_file() and (folder / _MADE_OF).is_file()
+    return whole and bool(read_json(folder / _MADE_OF) == _made_of(recipe))
+
+
+def _made_of(recipe: "Recipe") -> dict[str, Any]:
+    told = recipe_json(recipe)
+    run = {key: told["run"][key] for key in ("seed", "questions")}
+    return {"new": told["new"], "data": told["data"], "digests": data_digests(recipe), **run}
 
 
 def _corpus(mixture: PhotoMixture) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """nano's recipe in its phases: the second goes on from the first, a stop is no loss."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.trainer.tuning import small_data as small
 from tests.trainer.tuning.nano.test_run import SETTINGS
 from tests.trainer.tuning.small_runs import events
 from trainer.tuning.phases import tune_phases
-from trainer.tuning.recipe import Recipe, phases_of
+from trainer.tuning.recipe import Parts, Recipe, phases_of
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,59 @@ def test_stopped_between_phases_it_goes_on(
     assert len(events(half / "eyes", "start")) == 1
 
 
+def test_what_is_done_was_done_by_the_same_recipe(
+    run: Path, phases: "list[tuple[str, Recipe]]"
+) -> None:
+    changed = [(name, replace(one, run=replace(one.run, seed=9))) for name, one in phases]
+    with pytest.raises(UsageError, match=r"another recipe: run\.seed changed"):
+        tune_phases(changed, run, resume=True, quiet=True)
+
+
+def test_resumed_when_all_is_done_the_last_model_is_written_again(
+    run: Path, phases: "list[tuple[str, Recipe]]", tmp_path: Path
+) -> None:
+    """So that --resume --merge makes a whole model of an adapter."""
+    [eyes, (name, words)] = phases
+    parts = Parts(vision="frozen", projector="frozen", language="lora")
+    adapted = [eyes, (name, replace(words, parts=parts))]
+    out = tmp_path / "run"
+    shutil.copytree(run, out, ignore=shutil.ignore_patterns("words"))
+    tune_phases(adapted, out, resume=True, quiet=True)
+    assert (out / "model" / "adapter_model.safetensors").is_file()
+    assert tune_phases(adapted, out, resume=True, merge=True, quiet=True) == out / "model"
+    assert (out / "model" / "model.safetensors").is_file()
+    assert not (out / "model" / "adapter_model.safetensors").exists()
+    assert len(events(out / "words", "step")) == 4
+
+
+def test_the_card_tells_of_every_phase(run: Path) -> None:
+    card = (run / "model" / "README.md").read_text(encoding="utf-8")
+    assert "tuned by nano/eyes" in card and "## Recipe nano/words" in card
+    assert "base_model" not in card
+
+
+def test_a_run_of_another_kind_is_left_alone(
+    phases: "list[tuple[str, Recipe]]", tmp_path: Path
+) -> None:
+    (tmp_path / "recipe.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds a run without phases"):
+        tune_phases(phases, tmp_path, resume=True, quiet=True)
+
+
+def test_after_an_error_before_the_first_step_it_can_begin(
+    phases: "list[tuple[str, Recipe]]", tmp_path: Path
+) -> None:
+    [(name, eyes), last] = phases
+    data = (replace(eyes.data[0], path=str(tmp_path / "nowhere")), *eyes.data[1:])
+    for _ in range(2):  # the second time it says the same
+        with pytest.raises(UsageError, match="nowhere"):
+            tune_phases([(name, replace(eyes, data=data)), last], tmp_path / "run", quiet=True)
+    other = replace(eyes, losses=replace(eyes.losses, fidelity=1))
+    for _ in range(2):  # here a base is made first
+        with pytest.raises(UsageError, match="fidelity"):
+            tune_phases([(name, other), last], tmp_path / "run", quiet=True)
+
+
 def test_two_phases_of_one_name_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "twice.toml"
     file.write_text(
@@ -87,4 +141,7 @@ def test_two_phases_of_one_name_are_refused(tmp_path: Path) -> None:
         file.read_text("utf-8").replace('{name = "a"}]', '{name = "b", set = ["run.stps=2"]}]')
     )
     with pytest.raises(UsageError, match="stps"):
+        phases_of(str(file))
+    file.write_text(file.read_text("utf-8").replace('name = "a"', 'name = "model"'), "utf-8")
+    with pytest.raises(UsageError, match="the run's own model"):
         phases_of(str(file))

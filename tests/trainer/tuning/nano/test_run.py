@@ -89,6 +89,26 @@ def test_the_same_recipe_starts_from_the_same_weights(
         assert (tmp_path / "base" / name).read_bytes() == (run / "base" / name).read_bytes()
 
 
+def test_a_start_of_another_recipe_is_not_taken(recipe: Recipe, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from trainer.tuning.train import base_of
+
+    def width(of: Recipe) -> int:
+        base_of(of, tmp_path)
+        weights = load_file(tmp_path / "base" / "model.safetensors")
+        return int(weights["language_model.model.embed_tokens.weight"].shape[1])
+
+    assert width(recipe) == 48
+    before = (tmp_path / "base" / "model.safetensors").stat().st_mtime_ns
+    assert width(recipe) == 48
+    assert (tmp_path / "base" / "model.safetensors").stat().st_mtime_ns == before
+    wider = replace(recipe, new=replace(recipe.new, hidden=96))
+    assert width(wider) == 96
+    (tmp_path / "checkpoint-2").mkdir()  # from here on it is what the run began with
+    assert width(recipe) == 96
+
+
 def test_a_dry_run_counts_the_parts_and_leaves_nothing(recipe: Recipe) -> None:
     said = dry_run(recipe)
     for word in ("vision", "projector", "language", "100.00%", "live"):
@@ -109,3 +129,11 @@ def test_what_nano_cannot_do(recipe: Recipe, setting: str, message: str, tmp_pat
     changed: Any = replace(getattr(recipe, table), **{key: int(value)})
     with pytest.raises(UsageError, match=message):
         tune(replace(recipe, **{table: changed}), tmp_path / "run", quiet=True)
+
+
+def test_patches_count_among_the_tokens_of_a_step(run: Path) -> None:
+    """The loss is a mean: about what its terms cost, whatever was asked about the photos."""
+    for row in events(run, "step"):
+        weights = {"answers": 1.0, "places": 6.0, "levels": 20.0, "patches": 1.0}
+        most = sum(weights[name] * cost for name, cost in row["terms"].items())
+        assert 0 < row["loss"] < most
