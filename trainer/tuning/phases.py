@@ -67,6 +67,7 @@ def tune_phases(
             tensorboard=tensorboard,
             quiet=quiet,
             earlier=[one for _, one in phases[: number - 1]],
+            later=[one for _, one in phases[number:]],
         )
     if model is None:  # another process writes
         return None

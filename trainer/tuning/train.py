@@ -7,6 +7,7 @@ the end model/, which is what `--model` takes.
 import platform
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def tune(
     tensorboard: bool = False,
     quiet: bool = False,
     earlier: Sequence[Recipe] = (),
+    later: Sequence[Recipe] = (),
 ) -> Path | None:
     """Tune a model by a recipe.
 
@@ -70,6 +72,7 @@ def tune(
         tensorboard: log for TensorBoard as well.
         quiet: nothing for people.
         earlier: recipes of the phases before, which the model's card tells of.
+        later: of the phases to come, which are looked at before the first step.
 
     Returns:
         The model's folder; None in processes that do not write it.
@@ -90,6 +93,8 @@ def tune(
         materials = gather_materials(recipe, processor, base)
         if first:
             check_sums(recipe)
+        for one in later:
+            _check_ahead(one, processor, base, args)
         args.max_steps = materials.steps
         args.warmup_steps = round(recipe.optim.warmup * materials.steps)
         examination = examination_of(recipe)
@@ -138,6 +143,19 @@ def tune(
 
 
 # --- before ---------------------------------------------------------------------------------------
+
+
+def _check_ahead(recipe: Recipe, processor: Any, base: Base, args: Any) -> None:
+    """Would a later phase begin? Its base is not there yet, but is of the same form as this one.
+
+    Raises:
+        UsageError: something is wrong with its recipe or data.
+    """
+    global_batch(copy(args), recipe)
+    gather_materials(recipe, processor, base)
+    examination = examination_of(recipe)
+    if examination is not None:
+        check_figure(recipe.run.best_by, examination)
 
 
 def base_of(recipe: Recipe, out: Path) -> Base:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -145,3 +146,28 @@ def test_two_phases_of_one_name_are_refused(tmp_path: Path) -> None:
     file.write_text(file.read_text("utf-8").replace('name = "a"', 'name = "model"'), "utf-8")
     with pytest.raises(UsageError, match="the run's own model"):
         phases_of(str(file))
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "message"),
+    [
+        ("run", "micro_batch", 3, "no multiple of micro_batch"),
+        ("losses", "fidelity", 1.0, "losses.fidelity"),
+        ("run", "eval_data", "nowhere", "nowhere"),
+    ],
+)
+def test_a_later_phase_is_looked_at_before_the_first(
+    phases: "list[tuple[str, Recipe]]",
+    table: str,
+    key: str,
+    value: Any,
+    message: str,
+    tmp_path: Path,
+) -> None:
+    (_, eyes), (name, words) = phases
+    with pytest.raises(UsageError, match=message):
+        changed = {key: value} | ({"eval_every": 1} if key == "eval_data" else {})
+        part: Any = replace(getattr(words, table), **changed)
+        bad = replace(words, **{table: part})
+        tune_phases([("eyes", eyes), (name, bad)], tmp_path / "run", quiet=True)
+    assert not list(tmp_path.glob("run/eyes/checkpoint-*"))
