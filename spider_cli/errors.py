@@ -1,8 +1,9 @@
 """The errors spider tells people about: what happened, to which file, and what to do next."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
-__all__ = ["ExitCode", "PhotoError", "SpiderError", "UsageError"]
+__all__ = ["ExitCode", "PhotoError", "SpiderError", "UsageError", "did_you_mean", "nearest"]
 
 
 class ExitCode(IntEnum):
@@ -40,3 +41,20 @@ class UsageError(SpiderError):
 
 class PhotoError(SpiderError):
     """One photo cannot be judged; the others go on. Becomes the record's ``error``."""
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
+    """Of the known words the one most like `word`; None where none is.
+
+    Args:
+        cutoff: likeness, 0-1, that is needed.
+    """
+    import difflib  # only when something is wrong
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """A hint's start, "did you mean 'x'? ", where a known word is like `word`; else ""."""
+    close = nearest(word, known, cutoff=cutoff)
+    return f"did you mean {close!r}? " if close else ""

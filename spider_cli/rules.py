@@ -4,7 +4,6 @@ A rule is a value: grounding.json holds one, `spider ground` obeys it, `spider t
 measures many. docs/stage2.md has the formulas.
 """
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, did_you_mean
 from spider_cli.prompts import (
     Point,
     agreement,
@@ -241,10 +240,8 @@ def _part(part: str) -> dict[str, Any]:
         return {"mask": value}
     known = ["paper", *WORDS, "points-3", *(f"negative-{one}" for one in NEGATIVES[1:])]
     known += [f"mask-{one}" for one in MASKS]
-    close = difflib.get_close_matches(part, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}? " if close else ""
     raise UsageError(
         f"unknown rule {part!r}",
-        hint=f"{hint}Rules are {', '.join(known)}, or several joined by +",
+        hint=f"{did_you_mean(part, known)}Rules are {', '.join(known)}, or several joined by +",
         code="bad_rule",
     )

@@ -1,8 +1,6 @@
 """The words of the task, in one place: families, severities, quality levels, positions."""
 
-import difflib
-
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, nearest
 
 __all__ = [
     "FAMILIES",
@@ -71,8 +69,8 @@ def family_named(word: str) -> str:
     known = {family: family for family in FAMILIES} | {noun: f for f, noun in NOUNS.items()}
     if plain in known:
         return known[plain]
-    close = difflib.get_close_matches(plain, known, n=1, cutoff=0.5)
-    hint = f"did you mean {known[close[0]]!r}? " if close else ""
+    close = nearest(plain, known)
+    hint = f"did you mean {known[close]!r}? " if close else ""
     raise UsageError(
         f"unknown distortion {word!r}",
         hint=f"{hint}The families are: {', '.join(FAMILIES)}.",

@@ -1,13 +1,12 @@
 """What a data set should hold: how many photos, which shares of scenes, faults and questions."""
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, did_you_mean
 from spider_cli.vocabulary import FAMILIES, SEVERITIES, family_named
 from trainer.rows import SUBTASKS, Task
 
@@ -157,7 +156,7 @@ def tasks_named(words: Iterable[str]) -> tuple[Task, ...]:
         if plain not in _GROUPS:
             raise UsageError(
                 f"unknown task {word!r}",
-                hint=f"{_nearest(plain, _GROUPS)}The tasks are: {', '.join(_GROUPS)}.",
+                hint=f"{did_you_mean(plain, _GROUPS)}The tasks are: {', '.join(_GROUPS)}.",
                 code="unknown_task",
             )
         found |= dict.fromkeys(_GROUPS[plain])
@@ -179,7 +178,7 @@ def read_config(path: Path) -> dict[str, Any]:
         if name not in known:
             raise UsageError(
                 f"{path}: there is no setting {name!r}",
-                hint=f"{_nearest(name, known)}The settings are: {', '.join(known)}.",
+                hint=f"{did_you_mean(name, known)}The settings are: {', '.join(known)}.",
                 code="bad_config",
             )
         default = getattr(BuildConfig(), name)
@@ -194,11 +193,6 @@ def read_config(path: Path) -> dict[str, Any]:
     return data
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}? " if close else ""
-
-
 def _number(name: str, value: Any, low: float, high: float) -> None:
     if not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"{name} must be from {low} to {high}, not {value!r}", code="bad_config")
@@ -209,7 +203,7 @@ def _shares(name: str, shares: dict[str, float], known: Iterable[str] | None) ->
         if known is not None and key not in known:
             raise UsageError(
                 f"{name}: there is no {key!r}",
-                hint=f"{_nearest(key, known)}It takes: {', '.join(known)}.",
+                hint=f"{did_you_mean(key, known)}It takes: {', '.join(known)}.",
                 code="bad_config",
             )
         if not isinstance(share, int | float) or not 0 <= share < float("inf"):

@@ -1,10 +1,9 @@
 """Names of distortions as outside data spell them, and the levels beside them."""
 
-import difflib
 from collections.abc import Sequence
 from functools import cache
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, did_you_mean
 from spider_cli.phrases import other_of_phrase
 from spider_cli.vocabulary import FAMILIES, family_named
 from trainer.datasets.fields import Fields, shown
@@ -59,8 +58,7 @@ def distorted(fields: Fields, field: str, name: str, level: float) -> Applied:
         try:
             return Applied("", "", level, severity, other_of_phrase(spaced))
         except ValueError:
-            close = difflib.get_close_matches(plain, _known(), n=1, cutoff=0.6)
-            hint = f"did you mean {close[0]!r}?" if close else error.hint
+            hint = did_you_mean(plain, _known(), cutoff=0.6).strip() or error.hint
             fields.fail(
                 field, f"unknown distortion {shown(name)}", hint=hint, code="unknown_distortion"
             )

@@ -11,13 +11,12 @@ threads OpenCV has. Whatever powers and angles need is computed in float64, sinc
 in the last bit of them; OpenCV's own filters of float32 are not promised across processors.
 """
 
-import difflib
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, did_you_mean
 from spider_cli.vocabulary import FAMILIES
 from trainer.distortions import (
     blur,
@@ -141,10 +140,8 @@ def _kind_named(word: str) -> str:
     plain = "_".join(word.lower().replace("-", " ").replace("_", " ").split())
     if plain in _KINDS:
         return plain
-    close = difflib.get_close_matches(plain, _KINDS, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
     raise UsageError(
         f"unknown distortion type {word!r}",
-        hint=f"{hint}The types are: {', '.join(_KINDS)}.",
+        hint=f"{did_you_mean(plain, _KINDS)}The types are: {', '.join(_KINDS)}.",
         code="unknown_distortion",
     )

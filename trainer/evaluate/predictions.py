@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, nearest
 from spider_cli.results import SCHEMA, Distortion, Mask
 from spider_cli.vocabulary import SEVERITIES, family_named
 from trainer.datasets.entries import Rle, Where
@@ -97,10 +97,7 @@ def _lines(file: Path) -> Iterable[tuple[int, str]]:
 
 
 def _unknown(fields: Fields, name: str, known: Mapping[str, Case]) -> None:
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known)[:5000], n=1, cutoff=0.7)
-    example = close[0] if close else next(iter(known), "")
+    example = nearest(name, list(known)[:5000], cutoff=0.7) or next(iter(known), "")
     hint = f"ids look like {shown(example)}" if example else ""
     if name.partition("-")[0] in {case.photo for case in known.values()}:
         hint = "that photo has no such row with a known answer"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, did_you_mean
 from spider_cli.photos import Photo, photo_from_array
 from trainer.datasets.schema import Item
 from trainer.evaluate.asking import Shown, System
@@ -39,16 +39,13 @@ def tasks_named(words: Iterable[str]) -> tuple[str, ...]:
     Raises:
         UsageError: there is no such task; the hint names the nearest.
     """
-    import difflib
-
     found: list[str] = []
     for word in (part.strip() for words_ in words for part in words_.split(",")):
         plain = word.lower().replace("-", "_")
         fitting = [task for task in GRADED if task == plain]
         fitting = fitting or [task for task in GRADED if task.split("_")[0] == plain]
         if not fitting:
-            close = difflib.get_close_matches(plain, [*GRADED, "refer", "ground"], n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}? " if close else ""
+            hint = did_you_mean(plain, [*GRADED, "refer", "ground"])
             raise UsageError(
                 f"unknown task {word!r}", hint=f"{hint}Tasks are {', '.join(GRADED)}; "
                 "refer and ground are all of their kind.", code="unknown_task",

@@ -1,10 +1,9 @@
 """TARGET of `spider eval`: a suite, a data set, a list, or results that were saved."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, nearest
 from trainer.datasets.entries import Scale
 from trainer.datasets.store import CONFIG
 from trainer.evaluate.benchmark import Benchmark, of_data_set, of_list, of_lists
@@ -34,12 +33,12 @@ def kind_of(target: str) -> str:
     if path.exists():
         return "data"
     near = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, [*SUITES, *near], n=1, cutoff=0.6)
-    hint = f"did you mean {path.with_name(close[0]) if close[0] in near else close[0]}? "
+    close = nearest(path.name, [*SUITES, *near], cutoff=0.6)
+    hint = f"did you mean {path.with_name(close) if close in near else close}? " if close else ""
     suites = ", ".join(f"{name} ({what})" for name, what in SUITES.items())
     raise UsageError(
         f"there is no suite, file or folder {target!r}",
-        hint=f"{hint if close else ''}Suites: {suites}.",
+        hint=f"{hint}Suites: {suites}.",
         code="not_found",
     )
 

@@ -1,6 +1,5 @@
 """Figures of `spider eval` on the weights of the moment, shared out over the processes."""
 
-import difflib
 import json
 import math
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spider_cli.auditor import Auditor
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, did_you_mean
 from spider_cli.grounding_file import Plan
 from trainer.evaluate.asking import ModelSystem
 from trainer.evaluate.benchmark import Benchmark
@@ -163,8 +162,7 @@ def check_figure(name: str | None, examination: Examination) -> tuple[str, bool]
     """
     wanted = name or LOSS
     if wanted not in examination.names:
-        close = difflib.get_close_matches(wanted, examination.names, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
+        hint = did_you_mean(wanted, examination.names)
         first = [one for one in examination.names if one.count(".") < 2]
         raise UsageError(
             f"run.best_by: the evaluation gives no figure {wanted!r}",

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from spider_cli.errors import UsageError
-from trainer.tuning.tables import build, nearest, override
+from spider_cli.errors import UsageError, did_you_mean
+from trainer.tuning.tables import build, override
 
 __all__ = [
     "Augment",
@@ -120,7 +120,7 @@ class DataPart:
             _require(
                 task in SUBTASKS,
                 f"tasks: there is no task {task!r}",
-                f"{nearest(task, SUBTASKS)}The tasks are: {', '.join(SUBTASKS)}.",
+                f"{did_you_mean(task, SUBTASKS)}The tasks are: {', '.join(SUBTASKS)}.",
             )
 
 
@@ -369,7 +369,7 @@ def _read(name_or_path: str, overrides: Sequence[str]) -> tuple[Path, dict[str, 
     if name_or_path not in shipped and path.suffix != ".toml" and not path.exists():
         raise UsageError(
             f"there is no recipe {name_or_path!r}",
-            hint=f"{nearest(name_or_path, shipped)}It is a TOML file, or one of: "
+            hint=f"{did_you_mean(name_or_path, shipped)}It is a TOML file, or one of: "
             f"{', '.join(shipped)}",
             code="no_recipe",
         )

@@ -1,15 +1,14 @@
 """Settings in TOML, read into dataclasses: every key known, every value of its field's type."""
 
-import difflib
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from spider_cli.errors import UsageError
+from spider_cli.errors import UsageError, nearest
 
-__all__ = ["build", "override"]
+__all__ = ["build", "override", "suggestion"]
 
 T = TypeVar("T")
 
@@ -33,7 +32,7 @@ def build(kind: type[T], table: Mapping[str, Any], *, file: str, where: str = ""
         if key not in known:
             raise _error(
                 f"{file}: unknown key {key!r} {_at(where)}",
-                f"{nearest(key, known)}{_at(where)} it knows: {', '.join(known)}",
+                f"{suggestion(key, known)}{_at(where)} it knows: {', '.join(known)}",
             )
     values = {}
     for name, one in known.items():
@@ -95,7 +94,7 @@ def override(kind: type[Any], table: dict[str, Any], assignment: str) -> tuple[s
                 everything = list(_keys(kind))
                 raise _error(
                     f"--set {key}: there is no {part!r} {_at('.'.join(parts[:depth]))}",
-                    f"{nearest(part, everything, tails=True)}{_at('.'.join(parts[:depth]))} "
+                    f"{suggestion(part, everything, tails=True)}{_at('.'.join(parts[:depth]))} "
                     f"it knows: {', '.join(names)}",
                 )
             expected = get_type_hints(expected)[part]
@@ -111,15 +110,15 @@ def override(kind: type[Any], table: dict[str, Any], assignment: str) -> tuple[s
     return parts
 
 
-def nearest(word: str, known: Iterable[str], *, tails: bool = False) -> str:
+def suggestion(word: str, known: Iterable[str], *, tails: bool = False) -> str:
     """ "did you mean 'x'? " where something known is alike, else "".
 
     Args:
         tails: compare with what follows the last dot of each known key.
     """
     options = {(one.rpartition(".")[2] if tails else one): one for one in known}
-    close = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
-    return f"did you mean {options[close[0]]!r}? " if close else ""
+    close = nearest(word, options, cutoff=0.6)
+    return f"did you mean {options[close]!r}? " if close else ""
 
 
 def _keys(kind: Any, before: str = "") -> Iterable[str]:
@@ -147,7 +146,7 @@ def _value(hint: Any, value: Any, *, file: str, path: str) -> Any:
             return found
     where, _, key = path.rpartition(".")
     choices = [str(one) for option in _options(hint) for one in _choices(option)]
-    close = nearest(value, choices) if isinstance(value, str) else ""
+    close = suggestion(value, choices) if isinstance(value, str) else ""
     raise _error(
         f"{file}: {key} must be {_described(hint)}, not {value!r} {_at(where)}",
         close.strip(),
