@@ -85,7 +85,7 @@ class Auditor:
         self._device, self._dtype = device, dtype
         self._language_model: LanguageModel | None = None
         self._segmenter: Segmenter | None = None
-        self._settings = self.folder.settings()
+        self._score_temperature = self.folder.score_temperature()
         self.plan: Plan = self.folder.plan()
 
     # -- what this auditor is ------------------------------------------------------------------
@@ -152,9 +152,7 @@ class Auditor:
 
     def temperature(self, task: Literal["grounding", "scoring"]) -> float:
         """Temperature of a task's closed sets of words, as the model's folder has it; else 1."""
-        if task == "grounding":
-            return self.plan.temperature
-        return float(self._settings.get(task, {}).get("temperature", 1.0))
+        return self.plan.temperature if task == "grounding" else self._score_temperature
 
     # -- the tasks -----------------------------------------------------------------------------
 

@@ -14,10 +14,11 @@ from spider_cli.lmm import Ask, Look, Pixels
 from spider_cli.results import View
 from spider_cli.weights.loading import load_whole
 
-__all__ = ["ChatEyes", "ComposedProcessor", "load"]
+__all__ = ["MULTIMODAL", "ChatEyes", "ComposedProcessor", "chat_class", "load", "load_chat_model"]
 
-_KINDS_OF_MORE = ("phi4_multimodal",)
-"""Models that hear as well as see: transformers lists them elsewhere."""
+_PHI = "phi4_multimodal"
+MULTIMODAL = (_PHI,)
+"""Types of models that hear as well as see: transformers lists them elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,30 @@ def _append(batch: dict[str, Any], forced: Sequence[Sequence[int]], pad: int) ->
 
 def load(folder: Path, *, device: str, dtype: torch.dtype) -> tuple[Any, ChatEyes]:
     """The model and its eyes; local files, safetensors, no remote code."""
-    import transformers
-
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kind: Any = transformers.AutoModelForImageTextToText
-    if config.get("model_type") in _KINDS_OF_MORE:
-        kind = transformers.AutoModelForMultimodalLM
-    model = load_whole(kind, folder, dtype=dtype)
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    model = load_chat_model(chat_class(kind), folder, dtype=dtype)
     model = model.to(device).eval()
     return model, ChatEyes(model, load_processor(folder))
+
+
+def chat_class(kind: object) -> Any:
+    """The class of transformers that loads chat models of a type."""
+    import transformers
+
+    if kind in MULTIMODAL:
+        return transformers.AutoModelForMultimodalLM
+    return transformers.AutoModelForImageTextToText
+
+
+def load_chat_model(family: Any, folder: Path, **options: Any) -> Any:
+    """As `load_whole`, and Phi's visual encoder sees all of a photo.
+
+    transformers 5.24 calls its attention causal: wherever a batch needs no mask, patches would see
+    only those before them, and a photo's answer would depend on the others in its batch.
+    """
+    model = load_whole(family, folder, **options)
+    if model.config.model_type == _PHI:
+        for module in model.modules():
+            if type(module).__name__ == "Phi4MultimodalVisionAttention":
+                module.is_causal = False
+    return model

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.questions import PROBE_PREFIX
 from spider_cli.rules import Rule
-from spider_cli.text_to_point import AXES, axis_evidence, find_emitted, surface_like
+from spider_cli.text_to_point import AXES, axis_evidence, find_emitted, log_softmax, surface_like
 
 __all__ = ["Asked", "Evidence", "evidence_of"]
 
@@ -122,8 +122,8 @@ def _probe(
         if not _within(own):
             told.append(tuple(float(first[form[0]]) for form in own))
             continue
-        logs = {start: _log_softmax(next(rows)) for start in _within(own)}
-        logs[()] = _log_softmax(first)
+        logs = {start: log_softmax(next(rows)) for start in _within(own)}
+        logs[()] = log_softmax(first)
         told.append(tuple(_along(form, logs) for form in own))
     return told
 
@@ -139,9 +139,3 @@ def _within(forms: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
 def _along(form: Sequence[int], logs: dict[tuple[int, ...], Numbers]) -> float:
     """Log-probability of a word, token by token."""
     return float(sum(logs[tuple(form[:k])][token] for k, token in enumerate(form)))
-
-
-def _log_softmax(row: npt.NDArray[np.float32]) -> Numbers:
-    values = row.astype(np.float64)
-    peak = values.max()
-    return np.asarray(values - peak - np.log(np.exp(values - peak).sum()))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spider_cli.errors import UsageError
 from spider_cli.results import View
+from spider_cli.text_to_point import log_softmax
 from spider_cli.weights.adapter import CONFIG, adapter_in
 from spider_cli.weights.loading import explained
 from spider_cli.weights.revision import revision_of
@@ -151,9 +152,7 @@ class LanguageModel:
         start = self.eyes.forced(ask)
         for token in tokens:
             forced = Ask(ask.look, ask.question, prefix_ids=(*start, *given))
-            row = self.next_logits([forced])[0].astype(np.float64)
-            peak = row.max()
-            total += float(row[token] - peak - np.log(np.exp(row - peak).sum()))
+            total += float(log_softmax(self.next_logits([forced])[0])[token])
             given.append(token)
         return total
 

@@ -19,6 +19,7 @@ __all__ = [
     "axis_evidence",
     "closed_set",
     "find_emitted",
+    "log_softmax",
     "point_from",
     "surface_like",
 ]
@@ -63,6 +64,17 @@ def closed_set(chi: Sequence[float], temperature: float) -> npt.NDArray[np.float
     with np.errstate(over="ignore"):  # a tiny temperature: exp(-inf) is the 0 it should be
         weights = np.exp((values - values.max()) / temperature)
     return np.asarray(weights / weights.sum())
+
+
+def log_softmax(row: Logits) -> npt.NDArray[np.float64]:
+    """Log-probabilities of a whole vocabulary, in double precision.
+
+    Args:
+        row: (vocabulary,) logits.
+    """
+    values = row.astype(np.float64)
+    peak = values.max()
+    return np.asarray(values - peak - np.log(np.exp(values - peak).sum()))
 
 
 def point_from(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import GenerationMixin
+from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
@@ -65,6 +66,13 @@ class Glimpse:
 
     view: ViewTensor
     seen: Seen
+
+
+@dataclass
+class NanoOutput(CausalLMOutputWithPast):
+    """As every causal language model's, with what patches tell."""
+
+    patch_logits: tuple[Tensor, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +269,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             patches: numbers of the views, counted over all sights, whose `patch_logits` are wanted.
 
         Returns:
-            The language model's output; with `patches` also "patch_logits", one tensor each.
+            The language model's output; with `patches` a `NanoOutput`.
 
         Raises:
             ValueError: as many features as placeholders are needed.
@@ -289,9 +297,10 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             position_ids=position_ids,
             **kwargs,
         )
-        if patches:
-            out["patch_logits"] = tuple(self.patch_logits(glimpses[number]) for number in patches)
-        return out
+        if not patches:
+            return out
+        told = tuple(self.patch_logits(glimpses[number]) for number in patches)
+        return NanoOutput(**out, patch_logits=told)
 
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any

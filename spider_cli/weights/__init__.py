@@ -28,25 +28,22 @@ class ModelFolder:
 
     path: Path
 
-    def settings(self) -> dict[str, dict[str, Any]]:
-        """``scoring`` and ``grounding``, empty where the folder has none.
+    def score_temperature(self) -> float:
+        """That of the level words, of ``scoring.json``; 1 where the folder has none.
 
         Raises:
-            UsageError: a settings file is not a JSON object, or a temperature not above 0.
+            UsageError: the file is not a JSON object, or the temperature not above 0.
         """
-        found: dict[str, dict[str, Any]] = {}
-        for name in ("scoring", "grounding"):
-            file = self.path / f"{name}.json"
-            value = _read_object(file) if file.is_file() else {}
-            temperature = value.get("temperature", 1.0)
-            if not isinstance(temperature, int | float) or not temperature > 0:
-                raise UsageError(
-                    f"{file}: temperature must be a number above 0, not {temperature!r}",
-                    hint="restore the file from where the model came from",
-                    code="model_unloadable",
-                )
-            found[name] = value
-        return found
+        file = self.path / "scoring.json"
+        value = _read_object(file) if file.is_file() else {}
+        temperature = value.get("temperature", 1.0)
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise UsageError(
+                f"{file}: temperature must be a number above 0, not {temperature!r}",
+                hint="restore the file from where the model came from",
+                code="model_unloadable",
+            )
+        return float(temperature)
 
     def plan(self) -> "Plan":
         """What grounding goes by; the paper's rule at temperature 1 where the folder says nothing.

@@ -101,16 +101,8 @@ def _config(folder: Path) -> dict[str, Any]:
         raise _unloadable(f"{path} is not a JSON object", "")
     mapping = value.get("auto_mapping")
     told = mapping.get("parent_library") if isinstance(mapping, dict) else mapping
-    library = str(told or "transformers")
-    if (
-        value.get("auto_map")
-        or value.get("megatron_config")
-        or library.split(".")[0]
-        not in (
-            "transformers",
-            "peft",
-        )
-    ):
+    foreign = str(told or "transformers").split(".")[0] not in ("transformers", "peft")
+    if foreign or value.get("auto_map") or value.get("megatron_config"):
         raise _unloadable(
             f"{path} asks for Python of its own, which is not run",
             "merge it where you trust it (merge_and_unload of peft), and name the merged model",

@@ -31,11 +31,6 @@ def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(f"the weights lack {missing[0]}{more}")
-    for module in model.modules():
-        # transformers 5.24 calls it causal: wherever a batch needs no mask, patches would see only
-        # those before them, and a photo's answer would depend on the others in its batch.
-        if type(module).__name__ == "Phi4MultimodalVisionAttention":
-            module.is_causal = False
     return model
 
 

@@ -279,7 +279,8 @@ def test_whose_segmenter(chat: Auditor, folder: Path, tmp_path: Path) -> None:
 
 def test_a_chat_model_needs_no_settings(chat: Auditor) -> None:
     assert chat.notices == ()
-    assert chat._settings == {"scoring": {}, "grounding": {}}
+    assert not list(chat.folder.path.glob("*ing.json"))
+    assert chat.temperature("scoring") == chat.temperature("grounding") == 1.0
 
 
 # --- inputs -------------------------------------------------------------------------------------

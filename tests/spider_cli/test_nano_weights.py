@@ -27,6 +27,7 @@ from spider_cli.questions import (
     refer_question,
 )
 from spider_cli.results import Record
+from spider_cli.rules import PAPER
 from spider_cli.vocabulary import HORIZONTAL, LEVELS, VERTICAL
 from spider_cli.weights import BUNDLED, find_model
 from spider_cli.weights.revision import revision_of
@@ -119,10 +120,11 @@ def test_the_words_of_the_task_are_single_tokens(shipped: Auditor) -> None:
 
 
 def test_the_settings_are_there(folder: Path) -> None:
-    settings = find_model(BUNDLED).settings()
-    assert settings["scoring"]["temperature"] > 0
-    assert settings["grounding"]["temperature"] > 0
-    assert settings["grounding"]["rule"] == "paper"
+    model = find_model(BUNDLED)
+    assert {"scoring.json", "grounding.json"} <= {path.name for path in folder.iterdir()}
+    assert model.score_temperature() > 0
+    assert model.plan().temperature > 0
+    assert model.plan().rule == PAPER
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert len(card) > 500  # the model card
 

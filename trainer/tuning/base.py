@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spider_cli.errors import UsageError
 from spider_cli.nano import register
 from spider_cli.weights.adapter import CONFIG as ADAPTER
-from spider_cli.weights.loading import explained, load_whole
+from spider_cli.weights.loading import explained
 from spider_cli.weights.revision import revision_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ NEW = "new:nano"
 """Base of a recipe whose model starts from nothing."""
 _SETTINGS = ("*.json", "*.jinja", "*.txt", "*.model", "README.md")
 _WEIGHTS = ("*.safetensors",)
-_KINDS_OF_MORE = ("phi4_multimodal",)
-"""Models that hear as well as see: transformers lists them elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +81,12 @@ def load_base(base: Base, dtype: "torch.dtype") -> Any:
     Raises:
         UsageError: it does not load.
     """
+    from spider_cli.chat import load_chat_model
+
     with explained(base.folder, "an image-text-to-text model"):
         if not base.remote_code:
-            return load_whole(class_of(base), base.folder, dtype=dtype)
-        return load_whole(
+            return load_chat_model(class_of(base), base.folder, dtype=dtype)
+        return load_chat_model(
             class_of(base), base.folder, dtype=dtype, trust_remote_code=base.remote_code
         )
 
@@ -130,12 +130,12 @@ def class_of(base: Base) -> Any:
     """The transformers class that loads it."""
     import transformers
 
+    from spider_cli.chat import chat_class
+
     config = _config(base.folder)
     if base.remote_code and "AutoModelForCausalLM" in config.get("auto_map", {}):
         return transformers.AutoModelForCausalLM
-    if str(config.get("model_type")) in _KINDS_OF_MORE:
-        return transformers.AutoModelForMultimodalLM
-    return transformers.AutoModelForImageTextToText
+    return chat_class(config.get("model_type"))
 
 
 def _checked(base: Base) -> Base:
@@ -146,9 +146,11 @@ def _checked(base: Base) -> Base:
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
+    from spider_cli.chat import MULTIMODAL
+
     config = _config(base.folder)
     kind = str(config.get("model_type"))
-    if kind in (*MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, *_KINDS_OF_MORE, NANO):
+    if kind in (*MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, *MULTIMODAL, NANO):
         return replace(base, kind=kind)
     if config.get("auto_map"):
         if base.remote_code:

@@ -19,7 +19,6 @@ from transformers.trainer_callback import ProgressCallback
 
 from spider_cli.errors import UsageError
 from trainer.tuning import checkpoints, states
-from trainer.tuning.base import NANO
 from trainer.tuning.callbacks import Reporter
 from trainer.tuning.export import read_weights, save_settings, write_weights
 from trainer.tuning.files import disk_explained, read_json, write_json
@@ -138,10 +137,6 @@ class Stage1Trainer(Trainer):
         self.ledger.enter(notes.ids, notes.tokens, notes.dropped, notes.truncated)
         live = torch.as_tensor(num_items_in_batch, device=self.args.device).float().clamp(min=1)
         loss: Tensor = self.loss_of(model, batch, live) * self.args.world_size
-        if self.base.kind == NANO and isinstance(model, torch.nn.parallel.DistributedDataParallel):
-            # Some photos have no answer, others no patches; the others wait for every gradient.
-            learning = [one for one in model.parameters() if one.requires_grad]
-            loss = loss + 0 * torch.stack([one.flatten()[0] for one in learning]).sum()
         self.ledger.losses.append(loss.detach())
         return loss
 

@@ -90,7 +90,7 @@ class AnswerLoss:
         if self.weights.dense_patches and "patches" in targets:
             from trainer.tuning.nano.patches import patch_loss
 
-            told = zip(out["patch_logits"], targets["patches"], strict=True)
+            told = zip(out.patch_logits, targets["patches"], strict=True)
             costs = torch.stack([patch_loss(one, wanted.to(one.device)) for one, wanted in told])
             tokens = targets["patch_tokens"]
             weight = self.weights.dense_patches

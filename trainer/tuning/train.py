@@ -88,6 +88,8 @@ def tune(
         global_batch(args, recipe)
         with args.main_process_first():
             base = base_of(recipe, out)
+        # Some of nano's photos have no answer, others no patches.
+        args.ddp_find_unused_parameters = base.kind == NANO
         start = look(out, recipe, base, resume=resume)
         processor = load_processor(base)
         materials = gather_materials(recipe, processor, base)

@@ -131,9 +131,9 @@ def test_settings_lie_beside_the_adapter(copies: tuple[Path, Path]) -> None:
     (base / "scoring.json").write_text('{"temperature": 9.0}', encoding="utf-8")
     (adapter / "scoring.json").write_text('{"temperature": 2.0}', encoding="utf-8")
     (adapter / "grounding.json").write_text('{"temperature": 0.5}', encoding="utf-8")
-    settings = find_model(str(adapter)).settings()
-    assert settings["scoring"]["temperature"] == 2.0
-    assert settings["grounding"]["temperature"] == 0.5
+    model = find_model(str(adapter))
+    assert model.score_temperature() == 2.0
+    assert model.plan().temperature == 0.5
 
 
 def test_the_revision_is_of_adapter_and_base(copies: tuple[Path, Path]) -> None:
