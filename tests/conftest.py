@@ -5,7 +5,7 @@ import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -66,12 +66,18 @@ def tool() -> Callable[[str], str]:
     return find
 
 
-def lacking(name: str, install: str) -> None:
+def lacking(name: str, install: str) -> NoReturn:
     """End the test for want of `name`: a failure under SPIDER_REQUIRE_ALL=1, else a skip."""
     said = f"{name} is not here; to run this test: {install}"
     if REQUIRE_ALL:
         pytest.fail(said, pytrace=False)
     pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def lack() -> Callable[[str, str], NoReturn]:
+    """`lacking`, for what is no program: what is missing, and how to get it."""
+    return lacking
 
 
 @pytest.fixture(scope="session")

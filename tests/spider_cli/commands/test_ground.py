@@ -182,7 +182,7 @@ def test_a_rule_by_its_name(spider: Any, nano_folder: Path, tmp_path: Path, phot
     assert run.err == ""
     run = spider("ground", photo, "--model", model, "--rule", "papper")
     assert run.code == 2
-    assert "did you mean paper?" in run.err
+    assert "did you mean 'paper'?" in run.err
     (model / "grounding.json").write_text('{"version": 99}', encoding="utf-8")
     run = spider("ground", photo, "--model", model)
     assert run.code == 2

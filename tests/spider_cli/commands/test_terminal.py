@@ -1,24 +1,34 @@
 """On a terminal: the readable form, colours unless NO_COLOR, a line of progress."""
 
+import importlib.util
 import os
 import re
 import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-
-pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
 
 PATIENCE = 900
 """Seconds; the machine may be busy."""
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture(autouse=True)
+def pseudo_terminal(lack: Callable[[str, str], NoReturn]) -> None:
+    """What these tests run on."""
+    if importlib.util.find_spec("pty") is None:
+        lack("a pseudo-terminal", "use Linux or macOS")
+
+
 def on_terminal(*args: str | Path, env: dict[str, str], stdout: bool = True) -> tuple[int, str]:
     """Run spider with stderr, and maybe stdout, on a terminal; the exit code and what it showed."""
+    import pty  # not on Windows
+
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "spider_cli", *map(os.fspath, args)],

@@ -4,13 +4,13 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, features
 
 from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, named_source, open_photo
@@ -84,8 +84,13 @@ def failed() -> Callable[..., PhotoError]:
 
 
 @pytest.fixture(scope="session")
-def saved() -> Callable[..., Path]:
-    return _saved
+def saved(lack: Callable[[str, str], NoReturn]) -> Callable[..., Path]:
+    def save(path: Path, *picture: Any, **options: Any) -> Path:
+        if path.suffix == ".avif" and not features.check("avif"):
+            lack("AVIF in Pillow", "pip install 'pillow>=11.3'")
+        return _saved(path, *picture, **options)
+
+    return save
 
 
 @pytest.fixture(scope="session")

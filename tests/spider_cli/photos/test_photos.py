@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageFile, ImageOps, features
+from PIL import Image, ImageFile, ImageOps
 
 from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, named_source, open_photo, photo_from_array
@@ -56,7 +56,6 @@ def test_lossy_formats(
     assert np.abs(photo.pixels.astype(int) - cat).mean() < 4
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 def test_avif(
     opened: Callable[..., Photo], saved: Callable[..., Path], tmp_path: Path, cat: Array
 ) -> None:

@@ -101,7 +101,7 @@ def test_without_baselines(spider: Spider, data_folder: Path) -> None:
         (["smoke"], "smoke needs --photos", ""),
         (["smoke", "--tasks", "ground"], "smoke takes no --tasks", ""),
         (["DATA", "--size", "9"], "takes no --size", ""),
-        (["DATA", "--tasks", "grounds"], "unknown task 'grounds'", "did you mean ground"),
+        (["DATA", "--tasks", "grounds"], "unknown task 'grounds'", "did you mean 'ground"),
         (["DATA", "--split", "train"], "no split 'train'", "it has test"),
         (["DATA", "--scale", "1-5"], "--scale 1-5 is not WORST:BEST", ""),
         (["DATA", "--photos", "DATA"], "holds its own photos", ""),

@@ -224,7 +224,7 @@ def test_tasks_by_name_and_kind() -> None:
     assert tasks_named([]) == ()
     with pytest.raises(UsageError, match="unknown task 'refer_shrt'") as caught:
         tasks_named(["refer_shrt"])
-    assert "did you mean refer_short?" in caught.value.hint
+    assert "did you mean 'refer_short'?" in caught.value.hint
 
 
 def test_some_tasks_of_some_photos(benchmark: Benchmark) -> None:
