@@ -14,10 +14,14 @@ from spider_cli.nano.configuration import NanoConfig, NanoSegmenterConfig
 from spider_cli.nano.modeling import NanoForConditionalGeneration
 from spider_cli.nano.processing import ASSISTANT, END, IMAGE_TOKEN, REGION_TOKEN, USER
 from spider_cli.nano.segmenting import NanoSegmenter
-from spider_cli.vocabulary import HORIZONTAL, LEVELS, VERTICAL
+from spider_cli.vocabulary import FAMILIES, HORIZONTAL, LEVELS, SEVERITIES, VERTICAL
 
 __all__ = ["new_nano", "new_segmenter", "save_json", "train_tokenizer"]
 
+_OVERVIEW_TILED, _TILE = 512, 192
+"""Sides in pixels of what is looked at of a large photo."""
+_RARE = -3.0
+"""Logit that a patch shows one of the families, before anything is learnt: most show none."""
 _POINT_SCALE = 1.5
 """Spread of the points' Fourier frequencies: low, so that nearby points look alike."""
 
@@ -49,7 +53,12 @@ def train_tokenizer(corpus: Iterable[str], *, size: int = 1536) -> PreTrainedTok
 
 
 def new_nano(
-    tokenizer: PreTrainedTokenizerFast, *, hidden: int = 192, layers: int = 5, seed: int = 0
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    hidden: int = 192,
+    layers: int = 5,
+    seed: int = 0,
+    dropout: float = 0.0,
 ) -> NanoForConditionalGeneration:
     """A nano with random weights whose vocabulary is the tokenizer's."""
     torch.manual_seed(seed)
@@ -68,6 +77,10 @@ def new_nano(
     }
     config = NanoConfig(
         text_config=text,
+        summaries=1,
+        statistics_dropout=dropout,
+        overview_tiled=_OVERVIEW_TILED,
+        tile=_TILE,
         image_token_id=SPECIALS.index(IMAGE_TOKEN),
         region_token_id=SPECIALS.index(REGION_TOKEN),
         pad_token_id=tokenizer.pad_token_id,
@@ -79,6 +92,8 @@ def new_nano(
             nn.init.kaiming_normal_(module.weight)
     with torch.no_grad():
         model.projector.told.weight.normal_(std=0.25)  # heard from the first step on
+        rare = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
+        model.projector.readout[-2].bias[:rare] = _RARE
     model.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )

@@ -21,9 +21,12 @@ class NanoConfig(PretrainedConfig):
         vision_width: channels of the encoder's fused map.
         vision_contexts: context blocks in the encoder.
         overview: longest side of the overview in pixels; photos are never enlarged.
+        overview_tiled: the same of photos that get tiles too; as `overview` when not given.
         tile: side of the 100% tiles in pixels.
         grid, tile_grid, region_grid: tokens per side from the overview, a tile, a boxed region.
         statistics: tokens that carry the mean and deviation of every depth, per view or box.
+        statistics_dropout: share of these values that a training step does not see.
+        summaries: tokens that say of each view or box how much of each family it holds, and where.
         image_token_id, region_token_id: the placeholders that features replace.
     """
 
@@ -41,6 +44,9 @@ class NanoConfig(PretrainedConfig):
         tile_grid: int = 2,
         region_grid: int = 3,
         statistics: int = 2,
+        statistics_dropout: float = 0.0,
+        summaries: int = 0,
+        overview_tiled: int | None = None,
         image_token_id: int = 4,
         region_token_id: int = 5,
         **kwargs: Any,
@@ -56,10 +62,17 @@ class NanoConfig(PretrainedConfig):
         self.tile_grid = tile_grid
         self.region_grid = region_grid
         self.statistics = statistics
+        self.statistics_dropout = statistics_dropout
+        self.summaries = summaries
+        self.overview_tiled = overview if overview_tiled is None else overview_tiled
         self.image_token_id = image_token_id
         self.region_token_id = region_token_id
         kwargs.setdefault("tie_word_embeddings", True)
         super().__init__(**kwargs)
+
+    def tokens(self, grid: int) -> int:
+        """How many tokens a view or box takes that is read on a grid of `grid` x `grid`."""
+        return grid**2 + self.summaries + self.statistics
 
 
 class NanoSegmenterConfig(SamConfig):

@@ -1,8 +1,9 @@
 """nano's language half: the encoder's readings as tokens, then a small Llama.
 
-Tokens of a photo: the overview on a grid, statistics of the overview, then for a photo larger than
-the overview each 100% tile on its own small grid. A boxed region in a question is a run of tokens
-too. Every token knows which part of the photo it covers and how much the photo was shrunk there.
+Tokens of a photo: the overview on a grid, what its cells tell in sum, statistics of the overview,
+then for a photo larger than the overview each 100% tile on its own small grid. A boxed region in a
+question is a run of tokens too. Every token knows which part of the photo it covers and how much
+the photo was shrunk there.
 """
 
 import math
@@ -26,6 +27,8 @@ __all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "Sight", "View
 _KINDS = {"overview": 0, "tile": 1, "region": 2, "region_tile": 3}
 _FOURIER = 6
 _READOUT_WIDTH = 192
+_MOMENTS = 4
+_EPSILON = 1e-6
 READOUTS = len(FAMILIES) * (len(SEVERITIES) + 1)
 """Per cell: each family at each severity, and whether it came last of two."""
 
@@ -114,27 +117,41 @@ class _Projector(nn.Module):
             nn.Sigmoid(),
         )
         self.told = nn.Linear(READOUTS, hidden)
+        self.summaries = config.summaries
+        if self.summaries:
+            self.summary = nn.Sequential(
+                nn.Linear(_MOMENTS * READOUTS, 2 * hidden),
+                nn.GELU(),
+                nn.Linear(2 * hidden, self.summaries * hidden),
+            )
+            self.summary_kind = nn.Embedding(len(_KINDS), hidden)
         self.statistics_norm = nn.LayerNorm(2 * TAPPED)
+        self.statistics_dropout = nn.Dropout(config.statistics_dropout)
         self.statistics = nn.Linear(2 * TAPPED, config.statistics * hidden)
         self.place = nn.Linear(4 * 2 * _FOURIER + 5, hidden)
         self.kind = nn.Embedding(2 * len(_KINDS), hidden)
 
     def forward(self, readings: Readings) -> Tensor:
-        """(N + statistics, hidden)"""
+        """(N + summaries + statistics, hidden)"""
         return self.many([readings])[0]
 
     def many(self, readings: Sequence[Readings]) -> Tensor:
-        """Readings of one kind and size together: (M, N + statistics, hidden)."""
+        """Readings of one kind and size together: (M, N + summaries + statistics, hidden)."""
         kind = readings[0].kind
-        places = _fourier(torch.stack([r.places for r in readings]))
-        place = self.place(places.to(self.place.weight.dtype))  # (M, N + 1, D)
+        where = torch.stack([r.places for r in readings])  # (M, N + 1, 5)
+        place = self.place(_fourier(where).to(self.place.weight.dtype))  # (M, N + 1, D)
         kinds = self.kind.weight[2 * kind : 2 * kind + 2]  # (2, D)
-        told = torch.stack([r.cells for r in readings]).to(place.dtype)
-        cells = self.cells(told) + self.told(self.readout(told)) + place[:, :-1] + kinds[0]
-        told = torch.stack([r.statistics for r in readings]).to(place.dtype)
-        statistics = self.statistics(self.statistics_norm(told))
-        statistics = statistics.view(len(readings), self.count, -1) + place[:, -1:] + kinds[1]
-        return torch.cat([cells, statistics], dim=1)
+        seen = torch.stack([r.cells for r in readings]).to(place.dtype)
+        told = self.readout(seen)
+        tokens = [self.cells(seen) + self.told(told) + place[:, :-1] + kinds[0]]
+        if self.summaries:
+            summary = self.summary(_moments(told, where[:, :-1].to(told.dtype)))
+            summary = summary.view(len(readings), self.summaries, -1) + place[:, -1:]
+            tokens.append(summary + self.summary_kind.weight[kind])
+        statistics = torch.stack([r.statistics for r in readings]).to(place.dtype)
+        statistics = self.statistics(self.statistics_dropout(self.statistics_norm(statistics)))
+        statistics = statistics.view(len(readings), self.count, -1)
+        return torch.cat([*tokens, statistics + place[:, -1:] + kinds[1]], dim=1)
 
 
 def _fourier(places: Tensor) -> Tensor:
@@ -143,6 +160,28 @@ def _fourier(places: Tensor) -> Tensor:
     turns = places[..., :4, None] * scale
     waves = torch.cat([turns.sin(), turns.cos()], dim=-1).flatten(-2)
     return torch.cat([waves, places], dim=-1)
+
+
+def _moments(told: Tensor, places: Tensor) -> Tensor:
+    """What cells tell, in sum: of each reading its mean, its peak, and how far right and down of
+    the photo's middle it lies on average, which a reading that is nowhere leaves at 0.
+
+    Attention would have to learn these sums; as values they are there from the first step.
+
+    Args:
+        told: (M, N, READOUTS), 0-1.
+        places: (M, N, 5), of the cells.
+
+    Returns:
+        (M, 4 * READOUTS), the last half from -1 to 1.
+    """
+    peak = told.amax(dim=1)
+    total = told.sum(dim=1).clamp_min(_EPSILON)
+    parts = [told.mean(dim=1), peak]
+    for low, high in ((0, 2), (1, 3)):
+        middle = places[..., low] + places[..., high] - 1  # (M, N), -1 to 1
+        parts.append(torch.einsum("mnr,mn->mr", told, middle) / total * peak)
+    return torch.cat(parts, dim=1)
 
 
 class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -184,12 +223,15 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             groups.setdefault(tuple(view.pixels.shape), []).append(index)
         glimpses: dict[int, Glimpse] = {}
         for members in groups.values():
-            pixels = torch.stack([views[i].pixels for i in members]).to(self.device)
-            batch = _normalise(pixels).to(self.dtype).contiguous(memory_format=torch.channels_last)
+            # (B, H, W, 3) in memory: no value moves on the way from the photo.
+            pixels = torch.stack([views[i].pixels.permute(1, 2, 0) for i in members])
+            batch = _normalise(pixels.to(self.device).permute(0, 3, 1, 2)).to(self.dtype)
+            batch = batch.contiguous(memory_format=torch.channels_last)
             seen = self.vision_encoder(batch)
-            for row, index in enumerate(members):
-                one = Seen(patches=seen.patches[row], fused=seen.fused[row])
-                glimpses[index] = Glimpse(view=views[index], seen=one)
+            # Taken apart at once: view by view, each would bring back a gradient of the whole batch.
+            parts = zip(members, seen.patches.unbind(), seen.fused.unbind(), strict=True)
+            for index, patches, fused in parts:
+                glimpses[index] = Glimpse(views[index], Seen(patches=patches, fused=fused))
         return [glimpses[index] for index in range(len(views))]
 
     def read_view(self, glimpse: Glimpse) -> Readings:

@@ -32,7 +32,7 @@ _BOX = re.compile(rf"\[\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMB
 _SLIVER = 0.0005
 """Half of the last decimal that questions write."""
 
-# A photo this much larger than its overview is also looked at at 100%.
+# A photo this much larger than an overview may be is also looked at at 100%.
 _TILES_FROM = 1.25
 # Centres of the 100% tiles as fractions of the photo: the middle and the thirds' crossings.
 _TILE_CENTRES = ((1 / 2, 1 / 2), (1 / 4, 1 / 4), (3 / 4, 1 / 4), (1 / 4, 3 / 4), (3 / 4, 3 / 4))
@@ -73,10 +73,11 @@ class NanoProcessor:
             pixels: (height, width, 3) uint8 RGB.
         """
         height, width = pixels.shape[:2]
-        small = shrink_to(pixels, self.config.overview)
+        tiled = self._tiled(width, height)
+        small = shrink_to(pixels, self.config.overview_tiled if tiled else self.config.overview)
         shrink = max(width, height) / max(small.shape[:2])
         views = [_view("overview", small, (0.0, 0.0, 1.0, 1.0), shrink)]
-        if shrink >= _TILES_FROM:
+        if tiled:
             for cx, cy in _TILE_CENTRES:
                 views.append(self._tile("tile", pixels, cx * width, cy * height))
         return views
@@ -84,12 +85,15 @@ class NanoProcessor:
     def region_view(self, pixels: npt.NDArray[np.uint8], box: FractionBox) -> ViewTensor | None:
         """A 100% look at the middle of a box, where the overview was shrunk; None elsewhere."""
         height, width = pixels.shape[:2]
-        if max(width, height) / self.config.overview < _TILES_FROM:
+        if not self._tiled(width, height):
             return None
         x1, y1, x2, y2 = box
         cx, cy = (x1 + x2) / 2 * width, (y1 + y2) / 2 * height
         side = (max(32, int((x2 - x1) * width)), max(32, int((y2 - y1) * height)))
         return self._tile("region_tile", pixels, cx, cy, limit=side)
+
+    def _tiled(self, width: int, height: int) -> bool:
+        return max(width, height) >= _TILES_FROM * self.config.overview
 
     def _tile(
         self,
@@ -172,7 +176,8 @@ def _view(
     mirrored = height >= down and width >= right
     mode: Literal["symmetric", "edge"] = "symmetric" if mirrored else "edge"
     padded = np.pad(pixels, ((0, down), (0, right), (0, 0)), mode=mode)
-    tensor = torch.from_numpy(np.ascontiguousarray(padded.transpose(2, 0, 1)))
+    # Pixel by pixel in memory, as the photo has it and as convolutions want it.
+    tensor = torch.from_numpy(np.ascontiguousarray(padded)).permute(2, 0, 1)
     return ViewTensor(
         kind=kind, pixels=tensor, valid=(width, height), place=place, shrink=max(shrink, 1.0)
     )

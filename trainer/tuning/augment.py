@@ -17,6 +17,7 @@ from PIL import Image
 
 from spider_cli.results import Box
 from trainer.datasets.schema import Item
+from trainer.opencv import mirror_image
 from trainer.rows import QA, Span
 from trainer.truth import Pixels, Region, Sample
 
@@ -173,7 +174,7 @@ def _mirrored(item: Item) -> Item:
     width = item.sample.pixels.shape[1]
     sample = replace(
         item.sample,
-        pixels=np.ascontiguousarray(item.sample.pixels[:, ::-1]),
+        pixels=mirror_image(item.sample.pixels),
         regions=tuple(_region(region, width) for region in item.sample.regions),
     )
     return replace(item, sample=sample)

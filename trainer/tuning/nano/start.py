@@ -44,9 +44,12 @@ def start_nano(recipe: "Recipe", folder: Path) -> None:
     shutil.rmtree(written, ignore_errors=True)
     written.mkdir(parents=True)
     tokenizer = train_tokenizer(_corpus(mixture), size=recipe.new.vocabulary)
-    model = new_nano(tokenizer, hidden=recipe.new.hidden, layers=recipe.new.layers, seed=seed)
+    new = recipe.new
+    model = new_nano(
+        tokenizer, hidden=new.hidden, layers=new.layers, seed=seed, dropout=new.dropout
+    )
     encoder = model.vision_encoder
-    if recipe.new.imagenet:
+    if new.imagenet:
         start_from_imagenet(encoder, imagenet_file())
     _normalise(encoder, mixture, seed)
     model.save_pretrained(written)
