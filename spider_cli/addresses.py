@@ -1,11 +1,13 @@
 """Addresses of servers as people type them, and the keys that go with them."""
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from spider_cli.errors import UsageError
 
-__all__ = ["KEYS", "address_of", "is_address", "is_here", "key_for"]
+__all__ = ["KEYS", "address_of", "is_address", "is_here", "key_for", "leaves_machine"]
 
 KEYS = ("SPIDER_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the server's key; the first that does is used."""
@@ -59,5 +61,17 @@ def key_for(url: str, environment: Mapping[str, str]) -> str:
 
 
 def is_here(url: str) -> bool:
-    """The address is this machine's own."""
-    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+    """The address is this machine's own: localhost, or a loopback number."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def leaves_machine(url: str, model: str) -> bool:
+    """What is sent to the model at this address leaves this machine.
+
+    Ollama hands what is asked of models named "...:cloud" and "...-cloud" to its makers' machines.
+    """
+    return not is_here(url) or re.search(r"[:-]cloud$", model, re.IGNORECASE) is not None

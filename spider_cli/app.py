@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("spider_cli.commands.score", "Give each photo a quality score, 0-100."),
     "refer": ("spider_cli.commands.refer", "Name the distortions inside a box."),
     "ground": ("spider_cli.commands.ground", "Find where the quality suffers; draw heatmaps."),
+    "models": ("spider_cli.commands.models", "List, download, check and remove models."),
     "doctor": ("spider_cli.commands.doctor", "Check what is installed, and say what is amiss."),
     "train": ("trainer.commands.train", "Train a model (needs the train extra)."),
     "data": ("trainer.commands.data", "Build and check data sets (needs the train extra)."),

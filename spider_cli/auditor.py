@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from spider_cli import questions
 from spider_cli.boxes import BoxSpec
-from spider_cli.devices import DEVICES, DTYPES
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.feed import Feed, PhotoLike
-from spider_cli.grounding_file import Plan
+from spider_cli.jobs import Job, box_text, jobs_of
+from spider_cli.model_in_use import ModelInUse
 from spider_cli.photos import Photo, Source
 from spider_cli.regions import region_box
 from spider_cli.results import (
-    Box,
     Command,
     Description,
     Failure,
@@ -23,45 +21,40 @@ from spider_cli.results import (
     Referral,
     Result,
     View,
+    WordedGrounding,
+    WordedScore,
 )
 from spider_cli.rules import Rule
-from spider_cli.weights import find_model
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from spider_cli.grounding import Grounder
-    from spider_cli.lmm import Answer, LanguageModel, Look
-    from spider_cli.segmenter import Segmenter
+    from spider_cli.endpoint_model import EndpointScorer
+    from spider_cli.lmm import Answer, Look
+    from spider_cli.scoring import LevelReader
+    from spider_cli.zero_shot import Task
 
 __all__ = ["Auditor"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One record to make: a photo, and a box where the command has one."""
-
-    photo: Photo
-    box: Box | None
-    notes: tuple[str, ...]
+Judge = Callable[[list[Job], "list[Look]"], list["Result | PhotoError"]]
 
 
-Judge = Callable[[list[_Job], "list[Look]"], list["Result | PhotoError"]]
-
-
-class Auditor:
+class Auditor(ModelInUse):
     """Judges photos with one model.
 
     Args:
-        model: a name ("nano") or a local model folder.
+        model: a name ("nano", "qwen3-vl-8b", OWNER/NAME of the hub) or a local model folder;
+            "default" is what `spider models default` chose. Nothing is downloaded. Or
+            "openai:URL#NAME", what a server runs.
         device: "auto", "cpu", "cuda" or "mps".
         dtype: "auto", "float32", "bfloat16" or "float16".
-        batch_size: questions answered together.
+        batch_size: questions answered together; a server gets as many requests at a time.
         max_pixels: larger photos fail with code ``too_large``.
+        allow_upload: photos may be sent to a server that is not this machine.
+        tuned: the server's model was tuned for spider. (Folders say so themselves.)
 
     Raises:
-        UsageError: no such model, device or dtype. That a device is not in this machine shows when
-            the model is loaded.
+        UsageError: no such model, device or dtype; or photos would leave this machine. That a
+            device is not in this machine shows when the model is loaded.
     """
 
     def __init__(
@@ -72,87 +65,22 @@ class Auditor:
         dtype: str = "auto",
         batch_size: int = 8,
         max_pixels: int = 200_000_000,
+        allow_upload: bool = False,
+        tuned: bool = False,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"--batch-size must be at least 1, not {batch_size}")
-        for name, value, known in (("device", device, DEVICES), ("dtype", dtype, DTYPES)):
-            if value not in known:
-                raise UsageError(f"unknown {name} {value!r}", hint=f"one of {', '.join(known)}")
-        self.model = model
-        self.folder = find_model(model)
+        super().__init__(
+            model,
+            device=device,
+            dtype=dtype,
+            at_once=batch_size,
+            allow_upload=allow_upload,
+            tuned=tuned,
+        )
         self.batch_size = batch_size
         self.max_pixels = max_pixels
-        self._device, self._dtype = device, dtype
-        self._language_model: LanguageModel | None = None
-        self._segmenter: Segmenter | None = None
-        self._score_temperature = self.folder.score_temperature()
-        self.plan: Plan = self.folder.plan()
-
-    # -- what this auditor is ------------------------------------------------------------------
-
-    @cached_property
-    def revision(self) -> str:
-        """Which weights these are."""
-        return self.folder.revision()
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What a user should know before trusting the answers."""
-        if self.folder.trained():
-            return ()
-        return (f"the weights of {self.model} are untrained: its answers mean nothing",)
-
-    @property
-    def grounding_notices(self) -> tuple[str, ...]:
-        """What a user should know before trusting the masks."""
-        return self._segmenter_found[1]
-
-    @cached_property
-    def _segmenter_found(self) -> "tuple[Path, tuple[str, ...]]":
-        return self.folder.find_segmenter(self.plan)
-
-    def load(self) -> "LanguageModel":
-        """The language model, loaded at the first call."""
-        if self._language_model is None:
-            from spider_cli.devices import choose_device, choose_dtype
-            from spider_cli.lmm import load_language_model
-
-            device, _ = choose_device(self._device)
-            dtype, _ = choose_dtype(self._dtype, device)
-            self._language_model = load_language_model(self.folder.path, device=device, dtype=dtype)
-        return self._language_model
-
-    def load_segmenter(self) -> "Segmenter":
-        """The segmenter that grounding uses, loaded at the first call."""
-        if self._segmenter is None:
-            from spider_cli.devices import choose_device, choose_dtype
-            from spider_cli.segmenter import load_segmenter
-
-            device, _ = choose_device(self._device)
-            dtype, _ = choose_dtype(self._dtype, device)
-            folder, _ = self._segmenter_found
-            self._segmenter = load_segmenter(folder, device=device, dtype=dtype)
-        return self._segmenter
-
-    def grounder(
-        self, segmenter: "Callable[[], Segmenter] | None" = None, rule: Rule | None = None
-    ) -> "Grounder":
-        """What turns answers into masks, as the model's folder says.
-
-        Args:
-            segmenter: instead of the model's own.
-            rule: instead of the folder's, at the temperature that was measured for it.
-        """
-        from spider_cli.grounding import Grounder
-
-        chosen, temperature = self.plan.rule, self.temperature("grounding")
-        if rule is not None and rule != chosen:
-            chosen, temperature = rule, self.plan.with_rule(rule).temperature
-        return Grounder(self.load(), segmenter or self.load_segmenter, temperature, chosen)
-
-    def temperature(self, task: Literal["grounding", "scoring"]) -> float:
-        """Temperature of a task's closed sets of words, as the model's folder has it; else 1."""
-        return self.plan.temperature if task == "grounding" else self._score_temperature
+        self._said_worded = False
 
     # -- the tasks -----------------------------------------------------------------------------
 
@@ -180,7 +108,7 @@ class Auditor:
             spec = region_box(region)
             if spec is not None:
                 specs = [spec]
-            elif self.folder.understands_names():
+            elif self._source.understands_names():
                 phrase = region
             else:
                 raise UsageError(
@@ -192,11 +120,14 @@ class Auditor:
                     code="region_not_understood",
                 )
 
-        def judge(jobs: list[_Job], looks: "list[Look]") -> "list[Result | PhotoError]":
+        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
             asked = [self._describe_question(job, phrase) for job in jobs]
-            answers = self._ask(looks, asked)
+            answers = self._ask(looks, [self.worded("describe", one) for one in asked])
             results: list[Result | PhotoError] = []
             for job, question, answer in zip(jobs, asked, answers, strict=True):
+                if isinstance(answer, PhotoError):
+                    results.append(answer)
+                    continue
                 found, other = questions.parse_distortions(answer.text)
                 text = answer.text.strip()
                 results.append(Description(question, text, found, other, job.box))
@@ -206,20 +137,12 @@ class Auditor:
 
     def score(self, photos: Iterable[PhotoLike]) -> Iterator[Record]:
         """Task-free scoring: the expectation over five level words at the answer position."""
-        from spider_cli.scoring import LevelReader
+        scorer: list[LevelReader | EndpointScorer] = []
 
-        reader: list[LevelReader] = []
-
-        def judge(jobs: list[_Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            from spider_cli.lmm import Ask
-
-            model = self.load()
-            if not reader:
-                reader.append(LevelReader(model, self.temperature("scoring")))
-            asks = [
-                Ask(look, questions.SCORE_QUESTION, prefix=questions.SCORE_PREFIX) for look in looks
-            ]
-            return [reader[0].read(row) for row in model.next_logits(asks)]
+        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
+            if not scorer:
+                scorer.append(self.scorer())
+            return list(scorer[0].rate(looks))
 
         return self._run("score", photos, judge)
 
@@ -234,10 +157,15 @@ class Auditor:
         if not boxes:
             raise UsageError("refer needs at least one --box x1,y1,x2,y2")
 
-        def judge(jobs: list[_Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            asked = [questions.refer_question(_box_text(job), long=long) for job in jobs]
+        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
+            asked = [questions.refer_question(box_text(job), long=long) for job in jobs]
+            task: Task = "refer_long" if long else "refer_short"
+            answers = self._ask(looks, [self.worded(task, one) for one in asked])
             results: list[Result | PhotoError] = []
-            for job, question, answer in zip(jobs, asked, self._ask(looks, asked), strict=True):
+            for job, question, answer in zip(jobs, asked, answers, strict=True):
+                if isinstance(answer, PhotoError):
+                    results.append(answer)
+                    continue
                 found, other = questions.parse_distortions(answer.text)
                 assert job.box is not None
                 results.append(Referral(question, job.box, answer.text.strip(), found, other))
@@ -266,13 +194,27 @@ class Auditor:
         if not question.strip():
             raise UsageError("the question is empty")
 
-        def judge(jobs: list[_Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            answers = self._ask(looks, [question] * len(looks))
+        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
+            from spider_cli.evidence import Unreadable
+
+            worded = self.worded("ground", question)
+            answers = self._ask(looks, [worded] * len(looks))
             grounder = self.grounder(rule=rule)
-            return [
-                grounder.ground(job.photo, look, question, answer, with_pixels=with_pixels)
-                for job, look, answer in zip(jobs, looks, answers, strict=True)
-            ]
+            results: list[Result | PhotoError] = []
+            for job, look, answer in zip(jobs, looks, answers, strict=True):
+                if isinstance(answer, PhotoError):
+                    results.append(answer)
+                    continue
+                try:
+                    region = grounder.ground(
+                        job.photo, look, worded, answer, with_pixels=with_pixels
+                    )
+                    results.append(replace(region, question=question))
+                except Unreadable as why:
+                    results.append(WordedGrounding(question, answer.text.strip(), str(why)))
+                except PhotoError as error:
+                    results.append(error)
+            return results
 
         return self._run("ground", photos, judge)
 
@@ -290,18 +232,18 @@ class Auditor:
         for batch in feed:
             loaded = [photo for _, photo in batch if isinstance(photo, Photo)]
             if loaded:
-                self.load()  # once, and no photo's time
+                self.open()  # once, and no photo's time
             started = time.monotonic()
-            looks = self.load().look([photo.pixels for photo in loaded]) if loaded else []
+            looks = self.open().look([photo.pixels for photo in loaded]) if loaded else []
             look_of = {id(photo): look for photo, look in zip(loaded, looks, strict=True)}
-            slots: list[tuple[Source, _Job | PhotoError, Look | None]] = []
+            slots: list[tuple[Source, Job | PhotoError, Look | None]] = []
             for source, photo in batch:
                 if isinstance(photo, PhotoError):
                     slots.append((source, photo, None))
                     continue
-                for job in _jobs(photo, specs):
+                for job in jobs_of(photo, specs):
                     slots.append((source, job, look_of[id(photo)]))
-            jobs = [(job, look) for _, job, look in slots if isinstance(job, _Job) and look]
+            jobs = [(job, look) for _, job, look in slots if isinstance(job, Job) and look]
             results: list[Result | PhotoError] = []
             for start in range(0, len(jobs), self.batch_size):
                 part = jobs[start : start + self.batch_size]
@@ -309,8 +251,10 @@ class Auditor:
             seconds = (time.monotonic() - started) / max(1, len(slots))
             told = iter(results)
             for source, slot, look in slots:
-                outcome = next(told) if isinstance(slot, _Job) and look else slot
-                notes = slot.notes if isinstance(slot, _Job) else ()
+                outcome = next(told) if isinstance(slot, Job) and look else slot
+                notes = slot.notes if isinstance(slot, Job) else ()
+                if self.untuned:
+                    notes = (*notes, *_unread(outcome))
                 yield self._record(command, source, outcome, look, seconds, notes)
 
     def _record(
@@ -323,8 +267,14 @@ class Auditor:
         notes: tuple[str, ...],
     ) -> Record:
         views: tuple[View, ...] = look.views if look is not None else ()
+        if isinstance(outcome, WordedGrounding | WordedScore) and not self._said_worded:
+            self._said_worded = True
+            notes = (*notes, f"{outcome.worded}: there are words alone")
         if isinstance(outcome, PhotoError):
-            outcome = Failure(outcome.code, outcome.message, outcome.hint)
+            message = outcome.message
+            if source.name not in message:  # a server's complaints know no photo
+                message = f"{source.name}: {message}"
+            outcome = Failure(outcome.code, message, outcome.hint)
         return Record(
             command=command,
             photo=source.name,
@@ -334,43 +284,28 @@ class Auditor:
             looked_at=views,
             outcome=outcome,
             photo_b64=source.name_b64,
+            untuned=self.untuned,
             notes=notes,
         )
 
-    def _describe_question(self, job: _Job, phrase: str | None) -> str:
+    def _describe_question(self, job: Job, phrase: str | None) -> str:
         if phrase is not None:
             return questions.describe_region_question(phrase)
         if job.box is not None:
-            return questions.describe_region_question(_box_text(job))
+            return questions.describe_region_question(box_text(job))
         return questions.describe_question()
 
-    def _ask(self, looks: "list[Look]", asked: Sequence[str]) -> "list[Answer]":
+    def _ask(self, looks: "list[Look]", asked: Sequence[str]) -> "Sequence[Answer | PhotoError]":
         from spider_cli.lmm import Ask
 
         asks: list[Ask] = [Ask(look, question) for look, question in zip(looks, asked, strict=True)]
-        return self.load().ask(asks)
+        return self.open().ask(asks)
 
 
-def _box_text(job: _Job) -> str:
-    assert job.box is not None
-    return questions.box_phrase(job.box, job.photo.width, job.photo.height)
-
-
-def _jobs(photo: Photo, specs: Sequence[BoxSpec]) -> Iterator[_Job | PhotoError]:
-    """The records one photo needs: itself, or one per box."""
-    if not specs:
-        yield _Job(photo, None, photo.notes)
-        return
-    for index, spec in enumerate(specs):
-        notes = photo.notes if index == 0 else ()
-        try:
-            box, clipped = spec.resolve(photo.width, photo.height)
-        except PhotoError as error:
-            yield PhotoError(
-                f"{photo.source.name}: {error.message}", hint=error.hint, code=error.code
-            )
-            continue
-        if clipped:
-            said = ",".join(map(str, box))
-            notes = (*notes, f"{photo.source.name}: box clipped to the photo: {said}")
-        yield _Job(photo, box, notes)
+def _unread(outcome: Any) -> tuple[str, ...]:
+    """Of a base's answer: that nothing in it could be read."""
+    if not isinstance(outcome, Description | Referral) or outcome.distortions or outcome.other:
+        return ()
+    if questions.says_nothing(outcome.answer):
+        return ()
+    return ("the answer names no distortion that spider can read, nor says that there is none",)

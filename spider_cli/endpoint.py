@@ -6,27 +6,33 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spider_cli.addresses import KEYS, address_of, key_for
+from spider_cli import endpoint_errors
+from spider_cli.addresses import address_of, key_for
 from spider_cli.errors import UsageError
 from spider_cli.json_client import PASSING, JsonClient, RequestError
+from spider_cli.logprobs import Step, steps_of
 
-__all__ = ["Endpoint", "Message"]
+__all__ = ["Endpoint", "Message", "Reply", "data_url", "with_images"]
 
-_V1 = "the address usually ends in /v1, such as http://127.0.0.1:8000/v1"
 _LONGEST = 1280
 """Photos are shrunk to this long side before they are sent."""
 _OPTIONAL = {
     "response_format": ("response_format", "json_schema"),
     "temperature": ("temperature",),
     "max_tokens": ("max_tokens",),
+    "repetition_penalty": ("repetition_penalty",),
+    "logprobs": ("logprobs",),
 }
 """Settings that not every server takes, and what one calls them that complains."""
+_LISTED = (20, 5)
+"""Likeliest tokens asked for at each step: what OpenAI and vLLM allow, then what everyone does."""
 _COMPLAINT = re.compile(r"support|unknown|unrecogni[sz]ed|extra|permitted|allowed|must be", re.I)
 
 
@@ -35,6 +41,19 @@ class Message(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for a conversation."""
+
+    text: str
+    steps: tuple[Step, ...] = ()
+    """With log-probabilities, where they were asked for and the server has them."""
+    revision: str = ""
+    """What the server says of itself: the model's full name, its build."""
+    thought: bool = False
+    """There are thoughts beside the answer."""
 
 
 class Endpoint:
@@ -64,6 +83,7 @@ class Endpoint:
         self.url, self.model, self.most_tokens = url, model, most_tokens
         self._client = JsonClient(url, key=key, timeout=timeout, tries=tries, pause=pause)
         self._refused: set[str] = set()
+        self._listed: tuple[int, ...] = _LISTED
 
     @classmethod
     def parse(cls, text: str, model: str = "", **settings: Any) -> "Endpoint":
@@ -114,7 +134,7 @@ class Endpoint:
         except RequestError as failed:
             # Not every server lists its models.
             if failed.status in (0, 401, 403) or failed.status in PASSING:
-                raise self._error(failed) from failed
+                raise self.told(failed) from failed
 
     def models(self) -> list[str]:
         """Names of the server's models.
@@ -125,11 +145,11 @@ class Endpoint:
         try:
             listed = self._client.request("/models")
         except RequestError as failed:
-            raise self._error(failed) from failed
+            raise self.told(failed) from failed
         try:
             return [self._client.clean(str(one["id"])) for one in listed["data"]]
         except (KeyError, TypeError) as error:
-            raise self._garbage(json.dumps(listed)) from error
+            raise endpoint_errors.garbage(self._client, json.dumps(listed)) from error
 
     def say(
         self,
@@ -148,127 +168,114 @@ class Endpoint:
         Raises:
             UsageError: the server is away, busy for too long, refuses, or talks another language.
         """
+        shown = [data_url(one)[0] for one in images]
+        form: dict[str, Any] = {}
+        if json_schema is not None:
+            named = {"name": "answer", "strict": True, "schema": dict(json_schema)}
+            form["response_format"] = {"type": "json_schema", "json_schema": named}
+        try:
+            return self.complete(with_images(messages, shown), form).text
+        except RequestError as failed:
+            raise self.told(failed) from failed
+
+    def complete(
+        self,
+        turns: Sequence[Mapping[str, Any]],
+        more: Mapping[str, Any] | None = None,
+        *,
+        most_tokens: int | None = None,
+        logprobs: bool = False,
+    ) -> Reply:
+        """The likeliest answer to turns in the server's form, and what else comes with it.
+
+        Args:
+            turns: of `with_images`.
+            more: other settings of the request.
+            most_tokens: of the answer.
+            logprobs: ask for the likeliest tokens of each step.
+
+        Raises:
+            RequestError: see `told`.
+        """
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": _with_images(messages, images),
+            "messages": [dict(turn) for turn in turns],
             "temperature": 0,
-            "max_tokens": self.most_tokens,
+            "max_tokens": most_tokens or self.most_tokens,
+            **(more or {}),
         }
-        if json_schema is not None:
-            form = {"name": "answer", "strict": True, "schema": dict(json_schema)}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
         while True:
+            listed = self._listed[0] if logprobs and self._listed else 0
             sent = {name: value for name, value in body.items() if name not in self._refused}
             if "max_tokens" in self._refused:  # what OpenAI calls it now
-                sent["max_completion_tokens"] = self.most_tokens
+                sent["max_completion_tokens"] = body["max_tokens"]
+            if listed:
+                sent |= {"logprobs": True, "top_logprobs": listed}
             try:
-                return self._content(self._client.request("/chat/completions", sent))
+                return self._reply(self._client.request("/chat/completions", sent))
             except RequestError as failed:
                 refused = _refused_setting(failed, sent)
                 if refused is None:
-                    raise self._error(failed) from failed
-                self._refused.add(refused)
+                    raise
+                if refused != "logprobs":
+                    self._refused.add(refused)
+                elif self._listed and self._listed[0] == listed:  # no other thread was quicker
+                    self._listed = self._listed[1:]
 
-    def _content(self, reply: Any) -> str:
+    def told(self, failed: RequestError) -> UsageError:
+        """What to tell people of a request that failed."""
+        return endpoint_errors.told(self._client, failed, self.model, self.models)
+
+    def _reply(self, answer: Any) -> Reply:
         """What the model said, out of the server's answer."""
         try:
-            content = reply["choices"][0]["message"]["content"]
+            choice = answer["choices"][0]
+            message = choice["message"]
+            content = message["content"]
             if isinstance(content, list):
                 content = "".join(part.get("text", "") for part in content)
             if content is None or isinstance(content, str):
-                return content or ""
-        except (KeyError, IndexError, TypeError, AttributeError):
+                thought = message.get("reasoning_content") or message.get("reasoning")
+                return Reply(content or "", steps_of(choice), self._revision(answer), bool(thought))
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             pass
-        raise self._garbage(json.dumps(reply))
+        raise RequestError(200, self._client.clean(json.dumps(answer), 120))
 
-    # -- what went wrong, in words -----------------------------------------------------------------
-
-    def _garbage(self, text: str) -> UsageError:
-        said = self._client.clean(text, 120)
-        return UsageError(
-            f"{self.url} does not answer as an OpenAI-compatible server: {said}",
-            hint=_V1,
-            code="endpoint_garbage",
-        )
-
-    def _error(self, failed: RequestError) -> UsageError:
-        status, said = failed.status, failed.said
-        if status == 0:
-            return UsageError(
-                f"cannot reach {self.url}: {said}",
-                hint="is the server running, and is this its address?",
-                code="endpoint_unreachable",
-            )
-        if status == 200:
-            return self._garbage(said)
-        if 300 <= status < 400:
-            return UsageError(
-                f"{self.url} is not the server itself: {said}. Nothing was sent there",
-                hint="name that address, if it is one you trust",
-                code="endpoint_redirect",
-            )
-        if status in (401, 403):
-            return self._no_entry(status)
-        if status == 404:
-            return UsageError(
-                f"{self.url} has no model {self.model!r}, or is no server's /v1: {said}",
-                hint=self._choice(),
-                code="model_missing",
-            )
-        if failed.passing:
-            return UsageError(
-                f"{self.url} answered {status}, {self._client.tries} times: {said}",
-                hint="the server is busy or broken: run the same command later",
-                code="endpoint_failed",
-            )
-        return UsageError(
-            f"{self.url} answered {status}: {said}",
-            hint="is it a model that takes pictures, with room for the conversation?",
-            code="endpoint_failed",
-        )
-
-    def _no_entry(self, status: int) -> UsageError:
-        if self._client.has_key:
-            return UsageError(
-                f"{self.url} does not accept the key it was sent ({status})",
-                hint=f"{KEYS[0]} is for the server's key; where it is not set, {KEYS[1]} is sent",
-                code="endpoint_key",
-            )
-        hint = f"set the environment variable {KEYS[0]} to the server's key"
-        if os.environ.get(KEYS[1]):
-            hint += f" ({KEYS[1]} is sent to no other machine but over https)"
-        return UsageError(f"{self.url} wants a key ({status})", hint=hint, code="endpoint_key")
-
-    def _choice(self) -> str:
-        try:
-            return f"it has: {', '.join(self.models())}"
-        except UsageError:
-            return _V1
+    def _revision(self, answer: Mapping[str, Any]) -> str:
+        model, build = answer.get("model"), answer.get("system_fingerprint")
+        named = model if isinstance(model, str) and model != self.model else ""
+        parts = [named, build if isinstance(build, str) else ""]
+        return self._client.clean(" ".join(part for part in parts if part), 120)
 
 
-def _with_images(
-    messages: Sequence[Message], images: Sequence[npt.NDArray[np.uint8]]
-) -> list[dict[str, Any]]:
+def with_images(messages: Sequence[Message], images: Sequence[str]) -> list[dict[str, Any]]:
+    """Turns in the server's form; pictures, of `data_url`, go with the user's first."""
     found: list[dict[str, Any]] = [dict(message) for message in messages]
     if images:
         first = next(one for one in found if one["role"] == "user")
-        shown = [{"type": "image_url", "image_url": {"url": _data_url(one)}} for one in images]
+        shown = [{"type": "image_url", "image_url": {"url": one}} for one in images]
         first["content"] = [*shown, {"type": "text", "text": first["content"]}]
     return found
 
 
-def _data_url(pixels: npt.NDArray[np.uint8]) -> str:
-    """PNG, so that a photo shows no fault that it has not."""
+def data_url(pixels: npt.NDArray[np.uint8]) -> tuple[str, tuple[int, int]]:
+    """A picture as text, and the width and height it was given.
+
+    PNG, so that a photo shows no fault that it has not.
+    """
     image = Image.fromarray(pixels)
     image.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BICUBIC, reducing_gap=2.0)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/png;base64,{text}", image.size
 
 
 def _refused_setting(failed: RequestError, sent: Mapping[str, Any]) -> str | None:
     """The setting that the server complains of, where it is one that can be left out."""
-    if failed.status not in (400, 422) or not _COMPLAINT.search(failed.said):
+    # 403: "You are not allowed to request logprobs from this model."
+    statuses = (400, 422, 403) if "logprobs" in sent else (400, 422)
+    if failed.status not in statuses or not _COMPLAINT.search(failed.said):
         return None
     for name, words in _OPTIONAL.items():
         if name in sent and any(word in failed.said for word in words):

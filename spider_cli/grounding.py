@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spider_cli.evidence import Asked, Evidence, evidence_of
-from spider_cli.lmm import Answer, LanguageModel, Look
+from spider_cli.evidence import Asked, Evidence, Speaker, evidence_of
+from spider_cli.lmm import Answer, Look
 from spider_cli.masks import box_of_mask, encode_mask
 from spider_cli.photos import Photo
 from spider_cli.prompts import cell_shares, expected_point
@@ -53,7 +53,7 @@ class Grounder:
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: Speaker,
         segmenter: Callable[[], Segmenter],
         temperature: float,
         rule: Rule = PAPER,
@@ -66,7 +66,11 @@ class Grounder:
     def ground(
         self, photo: Photo, look: Look, question: str, answer: Answer, *, with_pixels: bool = False
     ) -> Grounding:
-        """The region that one answer names."""
+        """The region that one answer names.
+
+        Raises:
+            Unreadable: a server has not told how likely the answer's words are.
+        """
         text = answer.text.strip()
         pixels = photo.pixels if with_pixels else None
         height, width = photo.height, photo.width

@@ -15,13 +15,16 @@ import numpy.typing as npt
 
 from spider_cli.errors import UsageError
 from spider_cli.results import View
-from spider_cli.text_to_point import log_softmax
+from spider_cli.text_to_point import Emitted, log_softmax
 from spider_cli.weights.adapter import CONFIG, adapter_in
 from spider_cli.weights.loading import explained
 from spider_cli.weights.revision import revision_of
 
 if TYPE_CHECKING:
     import torch
+
+    from spider_cli.evidence import Asked
+    from spider_cli.scoring import LevelReader
 
 __all__ = ["Answer", "Ask", "Eyes", "LanguageModel", "Look", "load_language_model"]
 
@@ -123,6 +126,26 @@ class LanguageModel:
     def next_logits(self, asks: Sequence[Ask]) -> npt.NDArray[np.float32]:
         """Logits at the position right after each ask's forced start: (asks, vocabulary)."""
         return self._generate(asks, 1)[1][:, 0]
+
+    def words_at(self, asked: "Asked", emitted: Emitted, words: Sequence[str]) -> tuple[float, ...]:
+        """chi of each word at the step where an answer says one of them (eq. 2)."""
+        from spider_cli.next_words import words_at
+
+        return words_at(self, asked, emitted, words)
+
+    def words_after(
+        self, asks: Sequence[Ask], words: Sequence[str], batch_size: int
+    ) -> list[tuple[float, ...]]:
+        """chi of each word right after each ask's forced start."""
+        from spider_cli.next_words import words_after
+
+        return words_after(self, asks, words, batch_size)
+
+    def scorer(self, temperature: float, question: str) -> "LevelReader":
+        """What gives photos their scores; `question` is what is asked."""
+        from spider_cli.scoring import LevelReader
+
+        return LevelReader(self, temperature, question)
 
     def _generate(
         self, asks: Sequence[Ask], most: int

@@ -24,6 +24,8 @@ __all__ = [
     "Result",
     "Score",
     "View",
+    "WordedGrounding",
+    "WordedScore",
 ]
 
 SCHEMA = "spider/1"
@@ -124,6 +126,27 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class WordedScore:
+    """Scoring by a server that gives no log-probabilities: a word, and no number."""
+
+    level: str
+    answer: str
+    worded: str
+    """Why there are words alone."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "score": None,
+            "level": self.level,
+            "levels": None,
+            "scale": [0, 100],
+            "higher_is_better": True,
+            "answer": self.answer,
+            "worded": self.worded,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """Task 4: the distortions inside a box, in words."""
 
@@ -185,6 +208,30 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
+class WordedGrounding:
+    """Task 3 by a server that gives no log-probabilities: a region in words, and no point."""
+
+    question: str
+    answer: str
+    worded: str
+    """Why there are words alone."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "point": None,
+            "probed": False,
+            "box": None,
+            "area": None,
+            "mask": None,
+            "whole": False,
+            "files": None,
+            "worded": self.worded,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a photo could not be judged."""
 
@@ -196,7 +243,7 @@ class Failure:
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
-Result: TypeAlias = Description | Score | Referral | Grounding
+Result: TypeAlias = Description | Score | WordedScore | Referral | Grounding | WordedGrounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +259,8 @@ class Record:
     looked_at: tuple[View, ...]
     outcome: Result | Failure
     photo_b64: str | None = None
+    untuned: bool = False
+    """The model is a base that was never tuned for spider: it was asked with instructions."""
     notes: tuple[str, ...] = ()
     """Worth a warning on stderr (first frame of an animation, box clipped); not in the JSON."""
 
@@ -227,6 +276,7 @@ class Record:
         out |= {
             "model": self.model,
             "revision": self.revision,
+            **({"untuned": True} if self.untuned else {}),
             "seconds": round(self.seconds, 4),
             "looked_at": [view.to_json() for view in self.looked_at],
         }

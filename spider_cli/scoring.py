@@ -1,18 +1,19 @@
 """From logits at the answer position to a score, by a closed set of five level words."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from spider_cli.errors import UsageError
-from spider_cli.questions import SCORE_PREFIX
+from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
 from spider_cli.results import Score
 from spider_cli.text_to_point import closed_set
 from spider_cli.vocabulary import LEVEL_WEIGHTS, LEVELS
 
 if TYPE_CHECKING:
-    from spider_cli.lmm import LanguageModel
+    from spider_cli.lmm import LanguageModel, Look
 
 __all__ = ["LevelReader", "score_from_levels"]
 
@@ -34,12 +35,17 @@ class LevelReader:
     Args:
         model: whose tokenizer spells the words.
         temperature: of the closed-set softmax, from the model folder.
+        question: what is asked before the answer's forced start.
 
     Raises:
         UsageError: the tokenizer begins two of the words with the same token.
     """
 
-    def __init__(self, model: "LanguageModel", temperature: float) -> None:
+    def __init__(
+        self, model: "LanguageModel", temperature: float, question: str = SCORE_QUESTION
+    ) -> None:
+        self.model = model
+        self.question = question
         before = model.encode(SCORE_PREFIX)
         self.ids = [model.encode_after(f" {word}", SCORE_PREFIX, before)[0] for word in LEVELS]
         self.temperature = temperature
@@ -49,6 +55,13 @@ class LevelReader:
                 hint="score with another model",
                 code="model_unfit",
             )
+
+    def rate(self, looks: "Sequence[Look]") -> list[Score]:
+        """The score of each look."""
+        from spider_cli.lmm import Ask
+
+        asks = [Ask(look, self.question, prefix=SCORE_PREFIX) for look in looks]
+        return [self.read(row) for row in self.model.next_logits(asks)]
 
     def read(self, logits: npt.NDArray[np.float32]) -> Score:
         """The score at one answer position, from its (vocabulary,) logits."""

@@ -93,15 +93,19 @@ def point_from(
     return float(width * horizontal[1]), float(height * vertical[1])
 
 
-def find_emitted(pieces: Sequence[str], words: Sequence[str]) -> Emitted | None:
+def find_emitted(
+    pieces: Sequence[str], words: Sequence[str], within: tuple[int, int] | None = None
+) -> Emitted | None:
     """The first place where an answer says one of `words` as a whole word, any case.
 
     Args:
         pieces: the text each token added to the answer, in order.
         words: lower-case words.
+        within: start and end of the characters to look at; all when None.
     """
     text = "".join(pieces)
-    match = re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\b", text, re.IGNORECASE)
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b", re.IGNORECASE)
+    match = pattern.search(text, *(within or ()))
     if match is None:
         return None
     begin = 0

@@ -5,9 +5,12 @@ import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.hub_server import HubServer
 
 ROOT = Path(__file__).parents[1]
 
@@ -97,3 +100,31 @@ def photos() -> Path:
 def demo_photo(photos: Path) -> Path:
     """The photo of `make demo`: 600 x 400, severe noise in an ellipse at the bottom right."""
     return photos / "coffee.jpg"
+
+
+@pytest.fixture
+def hub() -> "Iterator[HubServer]":
+    """A hub on this machine; other processes find it by HF_ENDPOINT=hub.url."""
+    from tests.hub_server import HubServer
+
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def here(hub: "HubServer", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's client in this process asks the local hub, and its cache is new; its folder."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / "home" / "hub"
+    url = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("SPIDER_CACHE", str(tmp_path / "spider"))
+    # Whoever waits, here or in the client, need not.
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    return cache

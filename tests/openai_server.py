@@ -4,10 +4,13 @@
         Endpoint.parse(f"{server.url}#m").say([...])
 
 Replies are given in turn, one a request for an answer; the last one again and again. A reply is
-what the model says, a `Fault`, or a function of the request that returns either.
+what the model says, a `Fault`, or a function of the request that returns either. `Spoken` is what
+it says with log-probabilities.
 """
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, TypeAlias
 
-__all__ = ["Fault", "OpenAIServer", "Request"]
+__all__ = ["Fault", "OpenAIServer", "Request", "Spoken"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,18 @@ class Fault:
     """Seconds before it comes."""
     hang_up: bool = False
     """Close the connection without a word."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An answer with more than its text."""
+
+    text: str | None
+    content: list[dict[str, Any]] | None = None
+    """`logprobs.content`: of each token the text, its log-probability and what else was likely."""
+    fingerprint: str = ""
+    thoughts: str = ""
+    model: str = "m"
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ class Request:
         ]
 
 
-Said: TypeAlias = "str | Fault"
+Said: TypeAlias = "str | Fault | Spoken"
 Script: TypeAlias = "Said | Callable[[Request], Said]"
 
 
@@ -98,6 +113,8 @@ class OpenAIServer:
         """Those for an answer, in the order they came."""
         self.seen: list[Request] = []
         """All of them."""
+        self.connections: list[socket.socket] = []
+        """Those that were opened, in the order they came."""
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -120,6 +137,9 @@ class OpenAIServer:
     ) -> None:
         self.closing.set()
         self._server.shutdown()
+        for one in self.connections:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RD)  # no more requests; what is being said is said
         self._server.server_close()
         self._thread.join()
 
@@ -145,15 +165,29 @@ class OpenAIServer:
         return script(request) if callable(script) else script
 
 
-def completion(text: str | None) -> bytes:
+def completion(said: str | Spoken | None) -> bytes:
     """An answer as such servers send it."""
-    message = {"role": "assistant", "content": text}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return json.dumps({"object": "chat.completion", "model": "m", "choices": [choice]}).encode()
+    told = said if isinstance(said, Spoken) else Spoken(said)
+    message = {"role": "assistant", "content": told.text}
+    if told.thoughts:
+        message["reasoning_content"] = told.thoughts
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
+    if told.content is not None:
+        choice["logprobs"] = {"content": told.content}
+    answer = {"object": "chat.completion", "model": told.model, "choices": [choice]}
+    if told.fingerprint:
+        answer["system_fingerprint"] = told.fingerprint
+    return json.dumps(answer).encode()
 
 
 def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # connections stay open
+
+        def setup(self) -> None:
+            server.connections.append(self.request)
+            super().setup()
+
         def do_GET(self) -> None:
             self._answer({})
 
@@ -163,16 +197,18 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self, body: dict[str, Any]) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             said = server.reply_to(Request(self.path, headers, body))
-            fault = Fault(200, body=completion(said)) if isinstance(said, str) else said
+            fault = said if isinstance(said, Fault) else Fault(200, body=completion(said))
             end = time.monotonic() + fault.delay
             while time.monotonic() < end and not server.closing.is_set():
                 time.sleep(0.01)
-            self.close_connection = True
             if fault.hang_up:
+                self.close_connection = True
                 return
             data = fault.body
             if data is None:
                 data = json.dumps({"error": {"message": fault.message}}).encode()
+            if "Content-Length" in fault.headers:  # a lie: the other side must not wait for more
+                self.close_connection = True
             try:
                 self.send_response(fault.status)
                 for name, value in {"Content-Length": str(len(data)), **fault.headers}.items():

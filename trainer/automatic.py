@@ -19,8 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spider_cli.errors import UsageError
-from spider_cli.weights import find_model
+from spider_cli.weights import find_segmenter
 from spider_cli.weights.revision import revision_of
 from trainer.region_filter import Found, RegionFilter, choose
 from trainer.segments import BoolMask, largest_piece
@@ -72,7 +71,7 @@ class AutomaticRegions:
         Raises:
             UsageError: there is no such segmenter.
         """
-        return f"segmenter {self.segmenter} ({revision_of(_folder(self.segmenter))})"
+        return f"segmenter {self.segmenter} ({revision_of(find_segmenter(self.segmenter))})"
 
     def check(self, photo: "LabelledPhoto") -> int:
         """Nothing is given: 0."""
@@ -116,7 +115,7 @@ class AutomaticRegions:
         from pycocotools import mask as coco
 
         height, width = pixels.shape[:2]
-        model, processor = _loaded(_folder(self.segmenter), self.device)
+        model, processor = _loaded(find_segmenter(self.segmenter), self.device)
         with torch.inference_mode(), _one_thread(self.device):
             batch = processor(images=pixels, input_data_format="channels_last", return_tensors="pt")
             embedded = _embedded(model, batch["pixel_values"].to(model.device, model.dtype))
@@ -256,27 +255,6 @@ def _one_thread(device: str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _folder(segmenter: str) -> Path:
-    """The segmenter's own folder.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if segmenter == "nano":
-        return find_model("nano").segmenter()
-    path = Path(segmenter).expanduser()
-    inside = path / "segmenter"
-    if (inside / "config.json").is_file():
-        return inside
-    if not (path / "config.json").is_file():
-        raise UsageError(
-            f"no segmenter {segmenter!r}: it is neither nano nor a folder with a config.json",
-            hint="name nano, or a folder with a model of the SAM family",
-            code="model_missing",
-        )
-    return path
 
 
 @lru_cache(maxsize=1)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spider_cli.phrases import SENTENCE
+from spider_cli.positions import Place, compared, find_places
 from spider_cli.questions import merge_distortions, parse_distortions
 from spider_cli.reading import Mention, mentions, plain
 from spider_cli.results import Distortion
-from trainer.places import Place, find_places, without_effects
+from trainer.places import without_effects
 
 __all__ = ["Placed", "placed_distortions"]
 
@@ -45,8 +46,6 @@ _ABOUT_ALL = re.compile(
 )
 _BACK = re.compile(r"\W*(?:the|this|that|these|those|both|such)\b")
 _KEY = re.compile(r"\W*(?:location|position|where|region|area|place)\s*[:=]")
-_COMPARED = re.compile(r"\b(?:unlike|than|compared(?: (?:to|with))?)\s*$")
-"""Right before a place that only compares."""
 _CLAUSE = re.compile(rf"\b{_VERB}\b")
 
 
@@ -122,7 +121,7 @@ class _Reader:
             return
         text = without_effects(sentence)
         faults = list(mentions(text))
-        places = [one for one in find_places(text) if not _only_compared(text, one[0])]
+        places = [one for one in find_places(text) if not compared(text, one[0])]
         if not faults:
             self._no_faults(text, [place for _, _, place in places])
             return
@@ -239,10 +238,6 @@ def _pieces(
 def _span(starts: Sequence[int], start: int, end: int) -> slice:
     """Of ascending positions, those in start..end."""
     return slice(bisect_left(starts, start), bisect_left(starts, end))
-
-
-def _only_compared(text: str, place: int) -> bool:
-    return bool(_COMPARED.search(text[max(0, place - 16) : place]))
 
 
 def _other_subject(piece: str, fault: int) -> bool:

@@ -16,7 +16,7 @@ from spider_cli.errors import UsageError
 from spider_cli.grounding_file import BESIDE
 from spider_cli.rules import PAPER, Rule, rule_named
 from spider_cli.segmenter import Segmenter, load_segmenter
-from spider_cli.weights import BUNDLED, bundled_segmenter
+from spider_cli.weights import BUNDLED, bundled_segmenter, find_segmenter
 from spider_cli.weights.revision import revision_of
 from trainer.evaluate.benchmark import Benchmark, of_data_set
 from trainer.evaluate.cases import Case
@@ -170,13 +170,9 @@ class Stage2:
         told, model = self.settings.segmenter, self.auditor.folder
         if told == BUNDLED:
             return BUNDLED, bundled_segmenter()
-        folder = model.segmenter() if told is None else Path(told).expanduser()
-        if not (folder / "config.json").is_file():
-            raise UsageError(
-                f"no segmenter {told!r}: it is neither nano nor a folder with a config.json",
-                hint="--segmenter nano, or a folder of a SAM-family model of transformers",
-                code="model_missing",
-            )
+        folder = model.segmenter() if told is None else find_segmenter(told)
+        if told is not None and not Path(told).expanduser().is_dir():
+            return told, folder  # a name of the hub's
         for name, known in ((BESIDE, model.path / BESIDE), (BUNDLED, bundled_segmenter())):
             if folder.resolve() == known.resolve():
                 return name, folder

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,13 +11,19 @@ import typer
 
 from spider_cli.outputs.messages import show_tracebacks
 
-__all__ = ["Boxes", "Common", "Debug", "Json", "given", "photo_command"]
+__all__ = ["Boxes", "Common", "Debug", "Json", "Offline", "given", "photo_command"]
 
 _OUTPUT, _MODEL = "Output", "Model"
 
 
 def _debug(on: bool) -> bool:
     show_tracebacks(on)
+    return on
+
+
+def _offline(on: bool) -> bool:
+    if on:  # before the hub's client is imported, which reads it then
+        os.environ["HF_HUB_OFFLINE"] = "1"
     return on
 
 
@@ -28,6 +35,17 @@ Debug: TypeAlias = Annotated[
         callback=_debug,
         is_eager=True,
         help="Show tracebacks and the warnings of libraries.",
+    ),
+]
+Offline: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        envvar="SPIDER_OFFLINE",
+        callback=_offline,
+        is_eager=True,
+        help="Use no network: what is not on this machine is not there.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Json: TypeAlias = Annotated[
@@ -125,11 +143,14 @@ class Common:
             "--model",
             "-m",
             envvar="SPIDER_MODEL",
-            metavar="NAME|DIR",
-            help="The model: nano, which comes with spider, or a model folder.",
+            metavar="NAME|DIR|openai:URL#NAME",
+            help="The model: a name of spider models list, OWNER/NAME of the hub, a folder, or "
+            "openai: and the address of an OpenAI-compatible server. "
+            "The default is nano, which comes with spider, or what spider models default chose.",
             rich_help_panel=_MODEL,
         ),
-    ] = "nano"
+    ] = "default"
+    offline: Offline = False
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"],
         typer.Option(
@@ -154,10 +175,38 @@ class Common:
             "--batch-size",
             envvar="SPIDER_BATCH_SIZE",
             min=1,
-            help="Questions answered together.",
+            help="Questions answered together; of a server, requests under way at a time.",
             rich_help_panel=_MODEL,
         ),
     ] = 8
+    max_decode_pixels: Annotated[
+        int,
+        typer.Option(
+            "--max-decode-pixels",
+            envvar="SPIDER_MAX_DECODE_PIXELS",
+            min=1,
+            help="Larger photos (width times height) are not opened: an error record each.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 200_000_000
+    allow_upload: Annotated[
+        bool,
+        typer.Option(
+            "--allow-upload",
+            envvar="SPIDER_ALLOW_UPLOAD",
+            help="Photos may leave this machine, for the server that --model names.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False
+    tuned: Annotated[
+        bool,
+        typer.Option(
+            "--tuned",
+            envvar="SPIDER_TUNED",
+            help="The server's model was tuned by spider train: ask it without instructions.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False
     debug: Debug = False
 
 

@@ -41,6 +41,8 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
     Raises:
         UsageError: the run cannot start; no photo was opened.
     """
+    if common.offline and common.allow_upload:
+        raise UsageError("--offline and --allow-upload exclude each other")
     if not common.debug:
         _hush_libraries()
     failed = 0
@@ -48,12 +50,19 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
         writers = _outputs(common, command, stack)
         photos = _photos(common)
         from spider_cli.auditor import Auditor
+        from spider_cli.commands.downloading import or_download
 
-        auditor = Auditor(
-            common.model,
-            device=common.device,
-            dtype=common.dtype,
-            batch_size=common.batch_size,
+        auditor = or_download(
+            lambda: Auditor(
+                common.model,
+                device=common.device,
+                dtype=common.dtype,
+                batch_size=common.batch_size,
+                max_pixels=common.max_decode_pixels,
+                allow_upload=common.allow_upload,
+                tuned=common.tuned,
+            ),
+            quiet=common.quiet,
         )
         if not common.quiet:
             for notice in auditor.notices:

@@ -35,13 +35,14 @@ def score(common: Common, fail_under: FailUnder = None) -> None:
     """Give each photo a quality score, 0-100; higher is better."""
     if fail_under is not None and not 0 <= fail_under <= 100:  # not: nan is neither
         raise UsageError(f"--fail-under is a score from 0 to 100, not {fail_under:g}")
-    below = total = 0
+    below = total = unscored = 0
 
     def ask(auditor: "Auditor", photos: "Iterator[Source]") -> "Iterator[Record]":
-        from spider_cli.results import Score
+        from spider_cli.results import Score, WordedScore
 
-        nonlocal below, total
+        nonlocal below, total, unscored
         for record in auditor.score(photos):
+            unscored += isinstance(record.outcome, WordedScore)
             if isinstance(record.outcome, Score):
                 total += 1
                 below += fail_under is not None and record.outcome.score < fail_under
@@ -50,4 +51,6 @@ def score(common: Common, fail_under: FailUnder = None) -> None:
     failed = run(common, "score", ask)
     if below:
         messages.plain(f"{below} of {total} scored below {fail_under:g}")
-    finish(failed, gate_failed=below > 0)
+    if unscored and fail_under is not None:  # no number has passed
+        messages.plain(f"{unscored} have no score")
+    finish(failed, gate_failed=below > 0 or (unscored > 0 and fail_under is not None))

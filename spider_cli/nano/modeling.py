@@ -228,7 +228,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             batch = _normalise(pixels.to(self.device).permute(0, 3, 1, 2)).to(self.dtype)
             batch = batch.contiguous(memory_format=torch.channels_last)
             seen = self.vision_encoder(batch)
-            # Taken apart at once: view by view, each would bring back a gradient of the whole batch.
+            # Taken apart at once: view by view, each brings back a gradient of the whole batch.
             parts = zip(members, seen.patches.unbind(), seen.fused.unbind(), strict=True)
             for index, patches, fused in parts:
                 glimpses[index] = Glimpse(views[index], Seen(patches=patches, fused=fused))

@@ -10,17 +10,24 @@ from spider_cli.vocabulary import LEVELS
 
 __all__ = ["COLUMNS", "Csv", "columns_of", "neutral"]
 
-_COMMON = ("schema", "command", "photo", "photo_b64", "model", "revision", "seconds", "looked_at")
+_COMMON = (
+    *("schema", "command", "photo", "photo_b64", "model", "revision", "untuned"),
+    *("seconds", "looked_at"),
+)
 _BOX = ("box_x1", "box_y1", "box_x2", "box_y2")
 _ERROR = ("error_code", "error_message", "error_hint")
 
 COLUMNS: Mapping[Command, tuple[str, ...]] = {
     "describe": ("question", "answer", "distortions", "other", *_BOX),
-    "score": ("score", "level", *LEVELS, "scale_min", "scale_max", "higher_is_better"),
+    "score": (
+        *("score", "level", *LEVELS, "scale_min", "scale_max", "higher_is_better"),
+        *("answer", "worded"),
+    ),
     "refer": ("question", *_BOX, "answer", "distortions", "other"),
     "ground": (
         *("question", "answer", "point_x", "point_y", "probed", *_BOX, "area", "whole"),
         *("mask_height", "mask_width", "mask_counts", "overlay_file", "heatmap_file", "mask_file"),
+        "worded",
     ),
 }
 """Command -> its own columns, between those that all commands share."""

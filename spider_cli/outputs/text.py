@@ -11,6 +11,8 @@ from spider_cli.results import (
     Record,
     Referral,
     Score,
+    WordedGrounding,
+    WordedScore,
 )
 
 if TYPE_CHECKING:
@@ -67,10 +69,16 @@ def _lines(record: Record) -> "list[RichText]":
             return [
                 RichText.assemble((f"{score.score:5.1f}", "bold"), "/100  ", level, "  ", photo)
             ]
+        case WordedScore() as rated:
+            level = RichText(f"{rated.level:<9}", _LEVEL_STYLE.get(rated.level, ""))
+            return [RichText.assemble(("    -", "bold"), "/100  ", level, "  ", photo)]
         case Description() | Referral() as words:
             title = [(photo, "bold"), (_in_box(words.box), "dim")]
             found = _distortions(words.distortions, words.other)
             return [RichText.assemble(*title), _answer(words.answer), *found]
+        case WordedGrounding() as told:
+            why = printable(f"in words only: {told.worded}")
+            return [RichText(photo, "bold"), _answer(told.answer), RichText(f"  {why}", "cyan")]
         case Grounding() as grounding:
             files = grounding.files
             return [

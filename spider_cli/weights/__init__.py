@@ -1,20 +1,31 @@
-"""Models by name: the bundled nano, or any local folder, of a model or an adapter."""
+"""Models by name: the bundled nano, short names, folders of models and adapters, the hub's."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spider_cli.errors import UsageError
 from spider_cli.weights.adapter import CONFIG, adapter_in
+from spider_cli.weights.cached import NotDownloadedError, cached, find_cached
+from spider_cli.weights.catalogue import BUNDLED, Reference, entry_of, reference_to, suggestion
+from spider_cli.weights.places import DEFAULT, cache_folder, default_name
+from spider_cli.weights.records import read_record
 
 if TYPE_CHECKING:
     from spider_cli.grounding_file import Plan
 
-__all__ = ["BUNDLED", "ModelFolder", "bundled_segmenter", "cache_folder", "find_model"]
-
-BUNDLED = "nano"
+__all__ = [
+    "BUNDLED",
+    "DEFAULT",
+    "ModelFolder",
+    "NotDownloadedError",
+    "bundled_segmenter",
+    "cache_folder",
+    "default_name",
+    "find_model",
+    "find_segmenter",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,9 @@ class ModelFolder:
         known = {BUNDLED: bundled_segmenter(), BESIDE: self.path / BESIDE}
         folder = known.get(recorded.name, self.path / Path(recorded.name).expanduser())
         if not (folder / "config.json").is_file():
+            wanted = reference_to(recorded.name)
+            folder = (cached(wanted.repository, wanted.revision) if wanted else None) or folder
+        if not (folder / "config.json").is_file():
             told = f"the segmenter that {GROUNDING} names, {recorded.name}, is not here"
             return usual, (f"{told}: masks come from {usual}",)
         revision = revision_of(folder)
@@ -95,6 +109,13 @@ class ModelFolder:
         """False when the folder says of itself that nothing taught it yet."""
         return bool(_read_object(self.base / "config.json").get("trained", True))
 
+    def tuned(self) -> bool:
+        """True when it was taught spider's questions: nano, or what training wrote
+        (`spider_cli.weights.status.is_tuned`). Anything else is a base."""
+        from spider_cli.weights.status import is_tuned
+
+        return not self.understands_names() or is_tuned(self.path)
+
     def understands_names(self) -> bool:
         """True when the model knows things by name; nano knows positions only."""
         return _read_object(self.base / "config.json").get("model_type") != "spider_nano"
@@ -109,40 +130,116 @@ class ModelFolder:
 def find_model(name: str) -> ModelFolder:
     """The folder of a model.
 
+    Args:
+        name: a short name (`spider_cli.weights.catalogue`), "default", a folder of a model or an
+            adapter, or OWNER/NAME of the hub, maybe with @REVISION. A short name comes before a
+            folder of the same name, a folder before the hub.
+
     Raises:
+        NotDownloadedError: it is the hub's, and not on this machine.
         UsageError: nothing of that name is here, or it is an adapter that cannot be used, such as
             one whose base is not here.
     """
-    path = _bundled() if name == BUNDLED else Path(name).expanduser()
-    if adapter_in(path) is None and not (path / "config.json").is_file():
-        if name == BUNDLED:
-            raise UsageError(
-                f"the bundled model is missing from {path}",
-                hint="install spider-iqa again; `spider doctor` checks the installation",
-                code="model_missing",
-            )
+    if name == DEFAULT:
+        name = default_name()
+    if name == BUNDLED:
+        return ModelFolder(_bundled_model())
+    entry = entry_of(name.partition("@")[0])
+    if entry is not None and entry.kind == "segmenter":
         raise UsageError(
-            f"no model {name!r}: it is neither a name that spider knows (nano) nor a folder with a "
-            f"config.json or {CONFIG}",
-            hint=_instead(path),
+            f"{name} is a segmenter: it makes masks, and answers no questions",
+            hint=f"spider data build --segmenter {name} finds regions with it; for --model see "
+            "spider models list",
+            code="not_image_text",
+        )
+    path = Path(name).expanduser()
+    if entry is None:
+        _no_unended_download(path, name)
+        if adapter_in(path) is not None or (path / "config.json").is_file():
+            return ModelFolder(path)
+    wanted = None if path.is_dir() and entry is None else reference_to(name)
+    if wanted is None:
+        raise UsageError(
+            f"no model {name!r}: it is neither a name that spider knows (spider models list), nor "
+            f"a folder with a config.json or {CONFIG}, nor a repository OWNER/NAME of the hub",
+            hint=_instead(path, name),
             code="model_missing",
         )
-    return ModelFolder(path)
+    found = find_cached(wanted)
+    adapter_in(found)  # an adapter whose base is not here is said now
+    return ModelFolder(found)
 
 
-def _instead(path: Path) -> str:
+def find_segmenter(name: str) -> Path:
+    """The folder of a segmenter of the SAM family.
+
+    Args:
+        name: a short name, a folder (a model's, with its segmenter inside, too), or OWNER/NAME.
+
+    Raises:
+        NotDownloadedError: it is the hub's, and not on this machine.
+        UsageError: there is none of that name.
+    """
+    if name == BUNDLED:
+        return bundled_segmenter()
+    path = Path(name).expanduser()
+    for place in (path / "segmenter", path):
+        if (place / "config.json").is_file():
+            _no_unended_download(path, name)
+            return place
+    entry = entry_of(name.partition("@")[0])
+    wanted = None if path.is_dir() or (entry and entry.kind != "segmenter") else reference_to(name)
+    if wanted is None:
+        raise UsageError(
+            f"no segmenter {name!r}: it is neither a name that spider knows nor a folder with a "
+            "config.json",
+            hint=f"{suggestion(name)}name nano, or another of spider models list, or a folder with "
+            "a model of the SAM family",
+            code="model_missing",
+        )
+    return find_cached(wanted)
+
+
+def _no_unended_download(path: Path, name: str) -> None:
+    """A folder that `spider models download --dir` has begun to fill is no model yet.
+
+    Raises:
+        NotDownloadedError: it is one.
+    """
+    record = read_record(path)
+    if record is not None and (not record.whole or record.absent()):
+        raise NotDownloadedError(
+            f"{name} is there only in part: its download has not ended well",
+            hint=f"spider models download {record.repository} --revision {record.commit} "
+            f"--dir {path}",
+            wanted=Reference(name, record.repository, record.commit),
+            folder=path,
+        )
+
+
+def _instead(path: Path, name: str) -> str:
     for file in ("config.json", CONFIG):
         if (path / "model" / file).is_file():
             return f"that is a training run: --model {path / 'model'}"
-    return "use --model nano, or --model DIR with a folder of an image-text-to-text model"
+    return (
+        f"{suggestion(name)}use --model nano, or one of spider models list, or --model DIR with "
+        "a folder of an image-text-to-text model"
+    )
 
 
-def cache_folder() -> Path:
-    """Where downloads and state live: ``SPIDER_CACHE``, else the platform's cache folder."""
-    import platformdirs
+def _bundled_model() -> Path:
+    """The folder of the model that ships.
 
-    named = os.environ.get("SPIDER_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("spider", appauthor=False))
+    Raises:
+        UsageError: it is not there.
+    """
+    if not (_bundled() / "config.json").is_file():
+        raise UsageError(
+            f"the bundled model is missing from {_bundled()}",
+            hint="install spider-iqa again; `spider doctor` checks the installation",
+            code="model_missing",
+        )
+    return _bundled()
 
 
 def bundled_segmenter() -> Path:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from spider_cli.errors import UsageError
+from spider_cli.weights.cached import NotDownloadedError, find_cached
+from spider_cli.weights.catalogue import reference_to
 
 __all__ = ["CONFIG", "WEIGHTS", "Adapter", "adapter_in"]
 
@@ -136,31 +138,23 @@ def _base(folder: Path, config: dict[str, Any]) -> Path:
                 f"{folder}: its base {place} is an adapter itself",
                 "merge that first (merge_and_unload of peft), and name the merged model",
             )
-    repository = name.count("/") == 1 and not name.startswith((".", "/", "~"))
-    found = _cached(name, revision) if repository else None
-    if found is not None:
-        return found
-    at = f" at revision {revision}" if revision else ""
-    fetch = f"fetch it: hf download {name}" + (f" --revision {revision}" if revision else "")
+    wanted = reference_to(name, revision if isinstance(revision, str) else None)
+    if wanted is not None:
+        try:
+            return find_cached(wanted)
+        except NotDownloadedError as error:
+            raise NotDownloadedError(
+                f"{folder} is an adapter of {wanted}, which is not on this machine",
+                hint=f"{error.hint}; or write where it is as base_model_name_or_path into "
+                f"{folder / CONFIG}",
+                wanted=wanted,
+                code="base_missing",
+            ) from error
     raise UsageError(
-        f"{folder} is an adapter of {name}{at}, which is not on this machine",
-        hint=(f"{fetch}; or " if repository else "")
-        + f"write where it is as base_model_name_or_path into {folder / CONFIG}",
+        f"{folder} is an adapter of {name}, which is not on this machine",
+        hint=f"write where it is as base_model_name_or_path into {folder / CONFIG}",
         code="base_missing",
     )
-
-
-def _cached(name: str, revision: Any) -> Path | None:
-    """A repository's folder in the hub's cache, if it is there with its weights."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        found = Path(snapshot_download(name, revision=revision, local_files_only=True))
-    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError):
-        return None
-    whole = (found / "config.json").is_file() and any(found.glob("*.safetensors"))
-    return found if whole else None
 
 
 def _texts(value: Any) -> Iterator[str]:

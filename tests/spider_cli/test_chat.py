@@ -278,7 +278,8 @@ def test_whose_segmenter(chat: Auditor, folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_chat_model_needs_no_settings(chat: Auditor) -> None:
-    assert chat.notices == ()
+    [notice] = chat.notices
+    assert "never tuned" in notice
     assert not list(chat.folder.path.glob("*ing.json"))
     assert chat.temperature("scoring") == chat.temperature("grounding") == 1.0
 

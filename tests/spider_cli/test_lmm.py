@@ -230,10 +230,10 @@ def test_a_large_photo_is_looked_at_at_100_percent_too(
     assert len(encoded) == len(look.views) == 6  # the overview and five tiles
     overview, *tiles = look.views
     assert overview.box == (0, 0, 900, 700)
-    assert max(overview.size) == 640
+    assert max(overview.size) == nano_model.model.config.overview_tiled
     for tile in tiles:
         x1, y1, x2, y2 = tile.box
-        assert tile.size == (x2 - x1, y2 - y1) == (256, 256)
+        assert tile.size == (x2 - x1, y2 - y1) == (nano_model.model.config.tile,) * 2
         assert 0 <= x1 < x2 <= 900
         assert 0 <= y1 < y2 <= 700
     # A box adds one close look at itself, once per question.

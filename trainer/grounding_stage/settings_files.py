@@ -30,6 +30,13 @@ def check_target(model: ModelFolder, out: Path | None) -> Path:
                 "--model DIR",
                 code="unwritable",
             )
+        if model.path.parent.name == "snapshots":
+            raise UsageError(
+                f"{model.path} lies in the hub's cache, which is not changed in place",
+                hint="--out DIR makes a copy of it with its new settings, to be used as "
+                "--model DIR",
+                code="unwritable",
+            )
         target = model.path
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 from spider_cli.errors import UsageError
 from spider_cli.nano import register
 from spider_cli.weights.adapter import CONFIG as ADAPTER
+from spider_cli.weights.cached import cached, snapshot_of
+from spider_cli.weights.catalogue import Reference, reference_to
+from spider_cli.weights.download import fetch
+from spider_cli.weights.failures import is_offline
+from spider_cli.weights.hub import look_up
 from spider_cli.weights.loading import explained
 from spider_cli.weights.revision import revision_of
 
@@ -22,8 +27,11 @@ NANO = "spider_nano"
 """nano's model type."""
 NEW = "new:nano"
 """Base of a recipe whose model starts from nothing."""
-_SETTINGS = ("*.json", "*.jinja", "*.txt", "*.model", "README.md")
-_WEIGHTS = ("*.safetensors",)
+_NO_ANSWER = (
+    *("no_network", "hub_down", "rate_limited", "offline"),
+    *("repository_missing", "gated", "unauthorised", "forbidden"),
+)
+"""Codes of a hub that cannot be asked, or does not answer this user: what is here will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +73,15 @@ def find_base(part: "ModelPart", *, weights: bool = True) -> Base:
     if folder.is_dir():
         revision = revision_of(folder) if weights else ""
         return _checked(Base(part.base, folder, revision, part.remote_code))
-    if part.base.startswith((".", "/", "~")) or part.base.count("/") != 1:
+    wanted = reference_to(part.base, part.revision)
+    if wanted is None:
         raise UsageError(
             f"no base model {part.base!r}: it is neither a folder nor a hub repository OWNER/NAME",
             hint="set model.base in the recipe, or --set model.base=DIR",
             code="model_missing",
         )
-    fetched = _fetch(part, weights=weights)
-    return _checked(Base(part.base, fetched, fetched.name, part.remote_code))
+    fetched = _fetch(wanted, weights=weights, remote_code=part.remote_code)
+    return _checked(Base(wanted.repository, fetched, fetched.name, part.remote_code))
 
 
 def load_base(base: Base, dtype: "torch.dtype") -> Any:
@@ -185,19 +194,26 @@ def _config(folder: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _fetch(part: "ModelPart", *, weights: bool) -> Path:
-    from huggingface_hub import snapshot_download
+def _fetch(wanted: Reference, *, weights: bool, remote_code: bool) -> Path:
+    """As `spider models download` does; what is here needs no network.
 
-    patterns = [*_SETTINGS, *(_WEIGHTS if weights else ())]
-    patterns += ["*.py"] if part.remote_code else []
+    Raises:
+        UsageError: it cannot be had.
+    """
+    here = cached(wanted.repository, wanted.revision)
+    if here is None and not weights:
+        begun = snapshot_of(wanted.repository, wanted.revision)
+        here = begun if begun is not None and (begun / "config.json").is_file() else None
+    if here is not None and (is_offline() or wanted.revision == here.name):
+        return here
     try:
-        return Path(snapshot_download(part.base, revision=part.revision, allow_patterns=patterns))
-    except Exception as error:  # the hub's client raises its own, requests' and OSErrors
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        at = f" at revision {part.revision}" if part.revision else ""
+        plan = look_up(wanted, weights=weights, remote_code=remote_code)
+        return fetch(plan, weights=weights)
+    except UsageError as error:
+        if here is not None and error.code in _NO_ANSWER:
+            return here
         raise UsageError(
-            f"the base model {part.base}{at} cannot be fetched: {lines[0]}",
-            hint="check model.base and model.revision, the network and HF_ENDPOINT; or download it "
-            "elsewhere and give --set model.base=DIR",
-            code="model_missing",
+            f"the base model {wanted} cannot be fetched: {error.message}",
+            hint=f"{error.hint}; or give --set model.base=DIR",
+            code=error.code,
         ) from error

@@ -84,6 +84,17 @@ def test_the_csv_beside_it_says_the_same(from_list: Any) -> None:
     assert rows[1]["error_code"] == "not_found"
 
 
+def test_a_photo_beyond_the_limit_is_a_record_of_its_own(spider: Any, tmp_path: Path) -> None:
+    for name, side in (("small", 40), ("large", 50)):
+        Image.new("RGB", (side, side), (90, 120, 30)).save(tmp_path / f"{name}.png")
+    run = spider("score", tmp_path, "--json", "--max-decode-pixels", "1600")
+    large, small = (json.loads(line) for line in run.out.splitlines())
+    assert run.code == 3
+    assert large["error"]["code"] == "too_large"
+    assert "1,600" in large["error"]["message"]
+    assert "error" not in small
+
+
 def test_the_gate(spider: Any, photo: Path) -> None:
     run = spider("score", photo, "--fail-under", "100", "--quiet", "--csv")
     assert run.code == 1

@@ -14,6 +14,8 @@ from spider_cli.results import (
     Referral,
     Score,
     View,
+    WordedGrounding,
+    WordedScore,
 )
 
 VIEW = View(box=(0, 0, 640, 480), size=(320, 240))
@@ -39,6 +41,8 @@ def records() -> dict[str, Record]:
             Description("How?", "Mild noise, flare.", (noise,), ("flare",), (1, 2, 3, 4)),
         ),
         "score": record("score", Score(72.5, "good", LEVELS)),
+        "worded score": record("score", WordedScore("good", "It is good.", "no logprobs")),
+        "worded region": record("ground", WordedGrounding(**asked, worded="no logprobs")),
         "refer": record("refer", Referral("What?", (10, 20, 30, 40), "severe blur", (blur,))),
         "region": record(
             "ground",

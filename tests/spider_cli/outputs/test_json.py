@@ -51,6 +51,11 @@ def test_every_kind_of_record_is_valid(records: dict[str, Record]) -> None:
         ("score", {"score": 101}),
         ("score", {"answer": "good"}),  # another command's field
         ("score", {"error": {"code": "x", "message": "m", "hint": ""}}),  # both at once
+        ("score", {"score": None}),  # and no word why
+        ("score", {"worded": "a reason"}),
+        ("worded score", {"score": 50.0}),
+        ("worded region", {"area": 0}),
+        ("nothing", {"worded": "a reason"}),
         ("describe", {"distortions": [{"family": "blurry", "severity": "mild"}]}),
         ("describe", {"surprise": 1}),
         ("region", {"point": None}),

@@ -21,6 +21,11 @@ def text_of(record: Record, *, failures: bool = True) -> str:
     ("kind", "shown"),
     [
         ("score", " 72.5/100  good       sub/a.jpg\n"),
+        ("worded score", "    -/100  good       sub/a.jpg\n"),
+        (
+            "worded region",
+            "sub/a.jpg\n  The region on the top right.\n  in words only: no logprobs\n",
+        ),
         ("describe", "sub/a.jpg\n  Severe blur.\n  severe blur, mild noise\n"),
         ("boxed", "sub/a.jpg  box 1,2,3,4\n  Mild noise, flare.\n  mild noise, flare\n"),
         ("refer", "sub/a.jpg  box 10,20,30,40\n  severe blur\n  severe blur\n"),

@@ -205,7 +205,7 @@ def test_a_base_of_the_hub_is_looked_for_in_its_cache(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     with pytest.raises(UsageError, match=f"owner/name at revision {commit}") as raised:
         find_model(str(adapter))
-    assert f"hf download owner/name --revision {commit}" in raised.value.hint
+    assert f"spider models download owner/name --revision {commit}" in raised.value.hint
     snapshot = cache / "models--owner--name" / "snapshots" / commit
     snapshot.parent.mkdir(parents=True)
     base.replace(snapshot)
