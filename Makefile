@@ -23,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DELETE_ON_ERROR:
 .PHONY: help install demo test lint format typecheck build clean \
   prove-smoke prove-speed prove-data prove-distortions prove-eval prove-stage1 prove-stage2 \
-  prove-nano
+  prove-nano prove-throughput benchmark peers
 
 help:
 	@echo 'make demo         set up, then describe, score and ground $(DEMO_PHOTO)'
@@ -41,6 +41,8 @@ help:
 	@echo 'make prove-stage1 learn sixteen rows by heart, resume after a kill, two processes as one'
 	@echo 'make prove-stage2 every grounding rule of the bundled model: make prove-stage2 DATA=DIR'
 	@echo 'make prove-nano   train nano anew (hours) and measure it: see docs/training.md'
+	@echo 'make prove-throughput  photos/s and memory, beside Pillow and other packages: ORIGINALS=DIR'
+	@echo 'make benchmark    the whole release benchmark: see docs/evaluation.md'
 	@echo 'make clean        remove what these made, $(VENV) too'
 	@echo
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
@@ -135,8 +137,9 @@ prove-nano: $(STAMP)
 	  echo 'make prove-nano PHOTOS=DIR ORIGINALS=DIR OPINIONS=labels.csv HELD_OUT="DIR ..."'; exit 2; }
 	$(SPIDER) data build $(PHOTOS) --out $(OUT)/nano-data/photos --config trainer/recipes/data/nano.toml
 	$(SPIDER) data build $(PHOTOS) --out $(OUT)/nano-data/photos640 --config trainer/recipes/data/nano.toml \
-	  --side 640 --size 9000 --seed 13
-	$(SPIDER) data build $(ORIGINALS) --out $(OUT)/nano-data/large --config trainer/recipes/data/nano-large.toml
+	  --side 640 --size 4500 --seed 13
+	$(SPIDER) data build $(ORIGINALS) --out $(OUT)/nano-data/large --config trainer/recipes/data/nano-large.toml \
+	  --size 500
 	$(SPIDER) data convert $(OPINIONS) --out $(OUT)/nano-data/opinion
 	$(SPIDER) train stage1 nano --out $(OUT)/run --resume $(foreach part,0=photos 1=photos640 2=large 3=opinion, \
 	  --set data.$(firstword $(subst =, ,$(part))).path=$(OUT)/nano-data/$(lastword $(subst =, ,$(part))))
@@ -144,6 +147,50 @@ prove-nano: $(STAMP)
 	  --scores $(OUT)/nano-data/opinion
 	$(SPIDER) data build $(HELD_OUT) --out $(OUT)/data --size 400 --seed 7 --config docs/benchmark.toml
 	$(SPIDER) eval $(OUT)/data --model $(OUT)/run/model --out $(OUT)/figures
+
+# Other packages to measure beside: never needed to run spider. pypiqe without what it asks for, a
+# second OpenCV over the one that is here.
+PEERS_STAMP := $(VENV)/.peers
+peers: $(PEERS_STAMP)
+
+$(PEERS_STAMP): $(STAMP)
+	$(PIP) install -c constraints.txt -e '.[train,dev,benchmark]'
+	$(PIP) install --no-deps -c constraints.txt pypiqe
+	@touch $@
+
+# At full size, what tests/test_throughput.py shows in small. COUNT: photos; needs about 2 GB of disk.
+prove-throughput: COUNT ?= 200
+prove-throughput: OUT ?= prove-throughput-out
+prove-throughput: MODEL ?= nano
+prove-throughput: $(PEERS_STAMP)
+	@[ -n "$(ORIGINALS)" ] || { echo 'name a folder of large photos: make prove-throughput ORIGINALS=DIR'; exit 2; }
+	PROVE_ORIGINALS='$(ORIGINALS)' PROVE_COUNT=$(COUNT) PROVE_MODEL='$(MODEL)' PROVE_OUT='$(OUT)' \
+	  $(BIN)/python -m pytest -s -k every_figure tests/test_throughput.py
+
+# PHOTOS: folders that taught nothing; OPINION: a list of people's scores that taught nothing; OUTSIDE:
+# another such list, if there is one; OPINION_PHOTOS, OUTSIDE_PHOTOS: their photos, where these are not
+# beside the list; ORIGINALS: large photos.
+benchmark: OUT ?= benchmark-out
+benchmark: MODEL ?= nano
+benchmark: SIZE ?= 400
+benchmark: FRAMES ?= 120
+benchmark: COUNT ?= 200
+benchmark: $(PEERS_STAMP)
+	@[ -n "$(PHOTOS)" ] && [ -n "$(OPINION)" ] && [ -n "$(ORIGINALS)" ] || { \
+	  echo 'make benchmark PHOTOS="DIR ..." OPINION=labels.csv ORIGINALS=DIR [OUTSIDE=LIST] [OUT=DIR]'; exit 2; }
+	$(SPIDER) data build $(PHOTOS) --out $(OUT)/data --size $(SIZE) --seed 7 --config docs/benchmark.toml
+	$(SPIDER) data verify $(OUT)/data
+	$(SPIDER) eval $(OUT)/data --model $(MODEL) --peers image-quality-ai,cleanvision --out $(OUT)/photos
+	$(SPIDER) eval $(OPINION) $(if $(OPINION_PHOTOS),--photos $(OPINION_PHOTOS)) --model $(MODEL) \
+	  --peers all --out $(OUT)/opinion
+	$(if $(OUTSIDE),$(SPIDER) eval $(OUTSIDE) $(if $(OUTSIDE_PHOTOS),--photos $(OUTSIDE_PHOTOS)) \
+	  --model $(MODEL) --peers all --out $(OUT)/outside)
+	$(SPIDER) eval camera --photos $(ORIGINALS) --size $(FRAMES) --model $(MODEL) \
+	  --peers image-quality-ai,cleanvision --out $(OUT)/camera
+	$(MAKE) prove-throughput ORIGINALS='$(ORIGINALS)' COUNT=$(COUNT) MODEL=$(MODEL) \
+	  OUT=$(OUT)/speed
+	$(SPIDER) eval release $(OUT)/photos $(OUT)/opinion $(if $(OUTSIDE),$(OUT)/outside) $(OUT)/camera \
+	  $(OUT)/speed --out $(OUT)
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

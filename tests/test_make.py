@@ -77,3 +77,32 @@ def test_prove_smoke_wants_a_folder(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / ".installed").touch()
     commands = plan("prove-smoke", f"VENV={tmp_path}", "PHOTOS=some/photos")
     assert commands[-1] == f"{tmp_path}/bin/spider eval smoke --photos some/photos"
+
+
+def test_peers_come_without_what_they_would_replace(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / ".installed").touch()
+    assert installs(plan("peers", f"VENV={tmp_path}")) == [
+        "-c constraints.txt -e '.[train,dev,benchmark]'",
+        "--no-deps -c constraints.txt pypiqe",
+    ]
+
+
+def test_the_benchmark_measures_every_part(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / ".installed").touch()
+    (tmp_path / ".peers").touch()
+    given = ["PHOTOS=a b", "OPINION=own/labels.csv", "ORIGINALS=big", "OUT=out", "MODEL=mine"]
+    commands = " ".join(" ".join(plan("benchmark", f"VENV={tmp_path}", *given)).split())
+    spider = f"{tmp_path}/bin/spider"
+    for part in (
+        f"{spider} data build a b --out out/data --size 400",
+        f"{spider} eval out/data --model mine --peers image-quality-ai,cleanvision",
+        f"{spider} eval own/labels.csv --model mine \\ --peers all --out out/opinion",
+        f"{spider} eval camera --photos big --size 120 --model mine",
+        "PROVE_ORIGINALS='big' PROVE_COUNT=200 PROVE_MODEL='mine' PROVE_OUT='out/speed'",
+        f"{spider} eval release out/photos out/opinion out/camera",
+    ):
+        assert part in commands
+    assert "outside" not in commands
+    given += ["OUTSIDE=lab.csv", "OUTSIDE_PHOTOS=lab"]
+    more = " ".join(" ".join(plan("benchmark", f"VENV={tmp_path}", *given)).split())
+    assert f"{spider} eval lab.csv --photos lab --model mine --peers all" in more

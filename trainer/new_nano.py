@@ -93,7 +93,9 @@ def new_nano(
     with torch.no_grad():
         model.projector.told.weight.normal_(std=0.25)  # heard from the first step on
         rare = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
-        model.projector.readout[-2].bias[:rare] = _RARE
+        told = model.projector.readout[-2]
+        assert isinstance(told, nn.Linear)
+        told.bias[:rare] = _RARE
     model.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )

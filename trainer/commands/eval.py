@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Measure models.")
 
-_KINDS = {"smoke": "smoke takes", "results": "saved results take"}
+_KINDS = {"smoke": "smoke takes", "results": "saved results take", "release": "release takes"}
 _WHAT, _OUTPUT, _MODEL = "What is measured", "Output", "Model"
 
 
@@ -24,10 +24,22 @@ def evaluate(
         typer.Argument(
             metavar="TARGET",
             help="A data set's folder; a list in an outside format (opinion scores, multiple "
-            "choice, marked regions); smoke or opinion, with --photos; or saved results.",
+            "choice, marked regions); smoke, opinion or camera, with --photos; saved results; or "
+            "release.",
             show_default=False,
         ),
     ],
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RESULTS]...",
+            help="release: folders of saved results, called photos, opinion, outside, camera and "
+            "speed.",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     photos: Annotated[
         list[Path] | None,
         typer.Option(
@@ -64,13 +76,16 @@ def evaluate(
     size: Annotated[
         int | None,
         typer.Option(
-            help="smoke: how many distorted photos; 300 when not given.", rich_help_panel=_WHAT
+            help="smoke: how many distorted photos, 300 when not given; camera: how many frames, "
+            "120 when not given.",
+            min=1,
+            rich_help_panel=_WHAT,
         ),
     ] = None,
     seed: Annotated[
         int,
         typer.Option(
-            help="Of what is drawn: smoke's photos, random baselines, intervals.",
+            help="Of what is drawn: photos of smoke and camera, random baselines, intervals.",
             min=0,
             rich_help_panel=_WHAT,
         ),
@@ -98,6 +113,26 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option(help="Measure the baselines beside it.", rich_help_panel=_WHAT)
     ] = True,
+    peers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Other packages to judge the same photos, where scores or descriptions are asked "
+            "for: laplacian, piqe, image-quality-ai, cleanvision, or all (repeatable, or with "
+            "commas). They come with the benchmark extra.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    criteria: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="release: floors and bars, a TOML file like trainer/evaluate/release.toml.",
+            exists=True,
+            dir_okay=False,
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
@@ -112,8 +147,9 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for results.jsonl, figures.json, report.md and pictures of the worst "
-            "cases. smoke: a file, its figures and every item as JSON.",
+            help="Folder for results.jsonl, figures.json, report.md, reliability diagrams and "
+            "pictures of the worst cases. smoke: a file, its figures and every item as JSON. "
+            "release: a folder for release.md and release.json.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -159,6 +195,7 @@ def evaluate(
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from spider_cli.errors import ExitCode, UsageError
+    from trainer.commands.release import run_release
     from trainer.commands.smoke import run_smoke
     from trainer.datasets.scales import parse_scale
     from trainer.evaluate.measuring import Settings, reload
@@ -178,15 +215,25 @@ def evaluate(
         "--limit": limit,
         "--scale": scale,
         "--size": size,
+        "--peers": peers,
+        "--photos": photos or None,
+        "--criteria": criteria,
+        "RESULTS": results or None,
     }
     given = [name for name, value in asked.items() if value is not None]
-    allowed = {"smoke": {"--size"}, "results": {"--against", "--tasks", "--limit"}}.get(
-        kind, set(asked) - {"--size"}
-    )
+    allowed = {
+        "smoke": {"--size", "--photos"},
+        "results": {"--against", "--tasks", "--limit"},
+        "release": {"--criteria", "RESULTS"},
+        "camera": set(asked) - {"--split", "--scale", "--criteria", "RESULTS"},
+    }.get(kind, set(asked) - {"--size", "--criteria", "RESULTS"})
     if refused := [name for name in given if name not in allowed]:
         raise UsageError(f"{_KINDS.get(kind, 'this target takes')} no {refused[0]}")
     if kind == "smoke":
         run_smoke(photos or [], model, size or 300, seed, out, device, as_json=as_json, force=force)
+        return
+    if kind == "release":
+        run_release(results or [], criteria, out, as_json=as_json, force=force)
         return
     if out is not None:
         check_out(out, force=force)
@@ -207,6 +254,8 @@ def evaluate(
             scale=None if scale is None else parse_scale(scale),
             seed=seed,
             baselines=baselines,
+            peers=peers or (),
+            size=size,
             judge=judge,
             device=device,
             batch_size=batch_size,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from trainer.evaluate.baselines import BASELINES
 from trainer.evaluate.figures import AGREEMENTS, Agreement
 from trainer.evaluate.outcomes import Outcome, Result
+from trainer.evaluate.peers import TITLES
 from trainer.evaluate.resampling import Correlation, Resampler
 from trainer.evaluate.values import SYSTEM, Difference, Row, Value
 from trainer.metrics import fit_logistic, logistic, plcc, plcc_fitted
@@ -29,7 +30,7 @@ def agreements(results: Sequence[Result], seed: int, rounds: int) -> list[Row]:
     opinions = np.array([one.case.mos for one in scored], dtype=np.float64)
     sampler = Resampler([one.case.cluster for one in scored], seed=seed, rounds=rounds)
     systems: dict[str, Numbers] = {SYSTEM: _scores([one.outcome for one in scored])}
-    for name in BASELINES:
+    for name in (*BASELINES, *TITLES):
         beside = [one.baselines[name] for one in scored if name in one.baselines]
         if len(beside) == len(scored):
             systems[name] = _scores(beside)
@@ -39,7 +40,7 @@ def agreements(results: Sequence[Result], seed: int, rounds: int) -> list[Row]:
         for name, scores in systems.items():
             value = agreement.figure(scores, opinions)
             low = high = float("nan")
-            if name == SYSTEM:
+            if name == SYSTEM or name in TITLES:
                 figure = _quick(agreement, scores, opinions)
                 low, high = sampler.correlation_interval(scores, opinions, figure)
             if not math.isnan(value):

@@ -6,12 +6,14 @@ from typing import Protocol, TypeVar
 
 from spider_cli.auditor import Auditor
 from spider_cli.errors import PhotoError, UsageError
+from spider_cli.evidence import Asked
 from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.photos import Photo
 from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
 from spider_cli.results import Grounding
 from spider_cli.scoring import LevelReader
 from trainer.evaluate.cases import GRADED, Case
+from trainer.evaluate.confidence import axes_of, odds_of
 from trainer.evaluate.outcomes import Prediction
 from trainer.evaluate.shared_segmenter import SharedSegmenter
 
@@ -98,12 +100,17 @@ class ModelSystem:
         for batch in _parts(spoken, self.auditor.batch_size):
             answers = model.ask([Ask(look, case.question) for case, look, _ in batch])
             for (case, look, photo), answer in zip(batch, answers, strict=True):
+                said = Asked(look, case.question, answer)
                 if case.grounding and grounder is not None:
                     found[case.id] = _grounded(
-                        grounder.ground(photo, look, case.question, answer), answer
+                        grounder.ground(photo, look, case.question, answer),
+                        answer,
+                        axes_of(model, said, grounder.temperature),
                     )
                 else:
-                    found[case.id] = Prediction(answer=answer.text.strip())
+                    found[case.id] = Prediction(
+                        answer=answer.text.strip(), odds=odds_of(model, said)
+                    )
         return found
 
     def _scores(
@@ -144,7 +151,7 @@ def _choices(model: LanguageModel, part: Sequence[tuple[Case, Look]]) -> dict[st
     return found
 
 
-def _grounded(grounding: Grounding, answer: Answer) -> Prediction:
+def _grounded(grounding: Grounding, answer: Answer, axes: tuple[float, float] | None) -> Prediction:
     return Prediction(
         answer=answer.text.strip(),
         masked=True,
@@ -152,6 +159,7 @@ def _grounded(grounding: Grounding, answer: Answer) -> Prediction:
         point=grounding.point,
         whole=grounding.whole,
         probed=grounding.probed,
+        axes=axes,
     )
 
 

@@ -1,7 +1,7 @@
 """What is asked: each gradable row of an item, with its truth and without its pixels."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from spider_cli.results import Box, Distortion
@@ -74,6 +74,8 @@ class Case:
     correct: int | None = None
     mos: float | None = None
     """0-1, higher is better."""
+    regions: int | None = field(default=None, compare=False)
+    """Distorted regions of the photo, where there are any. Older saved results lack it."""
 
     @property
     def grounding(self) -> bool:
@@ -106,6 +108,7 @@ def cases_of(item: Item) -> list[Case]:
                 reference="",
                 size=(height, width),
                 mos=item.mos,
+                regions=len(item.sample.regions) or None,
             )
         )
     return found
@@ -142,6 +145,7 @@ def _case(item: Item, row: QA, name: str, height: int, width: int) -> Case:
         places=_places(item.sample, height, width) if row.task == "describe" else (),
         options=row.options,
         correct=row.correct,
+        regions=len(item.sample.regions) or None,
     )
 
 

@@ -109,6 +109,7 @@ def _words(case: Case, prediction: Prediction) -> Outcome:
         other=tuple(other),
         clean=clean,
         mentions=mentions(case.places, answer or "") if case.places else None,
+        odds=prediction.odds,
     )
 
 
@@ -147,7 +148,14 @@ def _grounding(
         return unparsed("words that name a place, but no mask")
     outcome = mask_outcome(mask, target, point)
     said: Target = "whole" if prediction.whole else outcome.said
-    return replace(outcome, answer=answer or "", words=words, mask=prediction.mask, said=said)
+    return replace(
+        outcome,
+        answer=answer or "",
+        words=words,
+        mask=prediction.mask,
+        said=said,
+        axes=prediction.axes,
+    )
 
 
 def mask_outcome(

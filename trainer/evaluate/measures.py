@@ -4,16 +4,25 @@ Each takes a case and a system's outcome. None means that the system has no say 
 gives no points, or no words, or nobody judged it. Outcomes that are not ok count as wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
-from spider_cli.vocabulary import FAMILIES
+import numpy as np
+
+from spider_cli.vocabulary import FAMILIES, SEVERITIES
+from trainer.evaluate.bins import bin_sums
 from trainer.evaluate.cases import Case
 from trainer.evaluate.outcomes import Outcome
 from trainer.metrics import giou_term
 
 __all__ = [
+    "AXES",
     "GROUNDING",
+    "SEVERITY_WORDS",
+    "Pairs",
     "areas",
+    "binned",
     "called_clean",
     "chosen",
     "covered",
@@ -21,18 +30,24 @@ __all__ = [
     "false_alarm",
     "family_counts",
     "giou_share",
+    "grave_named",
     "inside",
     "iou_by_task",
     "iou_share",
     "is_exact",
     "judged",
+    "named",
+    "noticed",
     "placed_right",
     "placed_words",
     "said_target",
     "severities",
+    "severity_odds",
 ]
 
 GROUNDING = ("ground_dao", "ground_hyd", "ground_sid")
+Pairs: TypeAlias = Callable[[Case, Outcome], list[tuple[float, float]]]
+"""What a case has of probabilities and of what was true, both 0-1."""
 
 
 def family_counts(case: Case, outcome: Outcome) -> Sequence[float]:
@@ -63,6 +78,22 @@ def is_exact(case: Case, outcome: Outcome) -> bool:
 def exact(case: Case, outcome: Outcome) -> Sequence[float]:
     """`is_exact`, and 1."""
     return is_exact(case, outcome), 1
+
+
+def named(case: Case, outcome: Outcome) -> Sequence[float]:
+    """True families that are named, and true families, whatever else is named."""
+    true = {one.family for one in case.distortions}
+    return _found(true, outcome), len(true)
+
+
+def grave_named(case: Case, outcome: Outcome) -> Sequence[float]:
+    """`named`, of moderate and severe distortions."""
+    grave = {one.family for one in case.distortions if one.severity != SEVERITIES[0]}
+    return _found(grave, outcome), len(grave)
+
+
+def _found(families: set[str], outcome: Outcome) -> int:
+    return len(families & {one.family for one in outcome.distortions}) if outcome.ok else 0
 
 
 def severities(case: Case, outcome: Outcome) -> Sequence[float]:
@@ -140,6 +171,11 @@ def called_clean(case: Case, outcome: Outcome) -> Sequence[float]:
     return outcome.ok and outcome.clean, 1
 
 
+def noticed(case: Case, outcome: Outcome) -> Sequence[float]:
+    """It says that something is wrong, whatever that is, and 1. For cases with a fault."""
+    return bool(outcome.ok and not outcome.clean), 1
+
+
 def false_alarm(case: Case, outcome: Outcome) -> Sequence[float]:
     """It names a fault, and 1. For cases where there is none."""
     return bool(outcome.ok and (outcome.distortions or outcome.other)), 1
@@ -155,3 +191,55 @@ def judged(case: Case, outcome: Outcome) -> Sequence[float] | None:
 def chosen(case: Case, outcome: Outcome) -> Sequence[float]:
     """The right option, and 1."""
     return outcome.ok and outcome.choice == case.correct, 1
+
+
+# --- probabilities and what was true --------------------------------------------------------------
+
+
+def binned(pairs: list[tuple[float, float]]) -> Sequence[float] | None:
+    """Counts, probabilities and truths by tenths: `bins.bin_sums` in one row; None of nothing."""
+    if not pairs:
+        return None
+    table = np.array(pairs)
+    return [float(value) for value in bin_sums(table[:, 0], table[:, 1]).sum(axis=0)]
+
+
+def severity_odds(case: Case, outcome: Outcome) -> list[tuple[float, float]]:
+    """Of families named rightly: the probability of the severity word said, and if it is right."""
+    true = {one.family: one.severity for one in case.distortions}
+    return [
+        (one.probabilities[SEVERITIES.index(one.said)], float(true[one.family] == one.said))
+        for one in outcome.odds
+        if outcome.ok and one.family in true
+    ]
+
+
+def _one_word(word: str, case: Case, outcome: Outcome) -> list[tuple[float, float]]:
+    """Of families named rightly: the probability of a word, said or not, and if it is right."""
+    true = {one.family: one.severity for one in case.distortions}
+    return [
+        (one.probabilities[SEVERITIES.index(word)], float(true[one.family] == word))
+        for one in outcome.odds
+        if outcome.ok and one.family in true
+    ]
+
+
+def _axis(index: int, truth: str, case: Case, outcome: Outcome) -> list[tuple[float, float]]:
+    """Where the target is a region: P(right) or P(bottom), and the place or the side it is on."""
+    if outcome.axes is None or case.point is None or case.words is None:
+        return []
+    second = ("bottom", "right")[1 - index] == case.words[1 - index]
+    return [(outcome.axes[index], case.point[index] if truth == "place" else float(second))]
+
+
+SEVERITY_WORDS: dict[str, Pairs] = {word: partial(_one_word, word) for word in SEVERITIES}
+"""Severity word -> its probabilities and truths."""
+AXES: dict[tuple[str, str], Pairs] = {
+    (name, truth): partial(_axis, index, truth)
+    for index, name in enumerate(("right", "bottom"))
+    for truth in ("place", "side")
+}
+"""Second word of an axis, and the truth it is held against -> its probabilities and truths.
+
+place: where a point inside the region lies, as a share of the photo, which is what equation 4 takes
+the probability for. side: 1 where the middle of the region's box is on the word's side."""

@@ -14,11 +14,14 @@ from trainer.evaluate.asking import FileSystem, ModelSystem, System
 from trainer.evaluate.baselines import Baselines
 from trainer.evaluate.benchmark import Benchmark
 from trainer.evaluate.outcomes import Result
+from trainer.evaluate.peers import Peers, peers_named
 from trainer.evaluate.predictions import read_predictions
+from trainer.evaluate.reliability import diagram
 from trainer.evaluate.report import report
 from trainer.evaluate.running import choose, run
-from trainer.evaluate.saved import Header, load, save
+from trainer.evaluate.saved import RELIABILITY, SHEET, Header, load, save
 from trainer.evaluate.shared_segmenter import SharedSegmenter
+from trainer.evaluate.sheet import contact_sheet
 from trainer.evaluate.table import Grid, comparison_grids, grids
 from trainer.evaluate.tally import Tally, compare, tally
 from trainer.evaluate.targets import open_benchmark
@@ -45,6 +48,10 @@ class Settings:
     scale: Scale | None = None
     seed: int = 0
     baselines: bool = True
+    peers: Sequence[str] = ()
+    """Names of `peers.PEERS`, or all."""
+    size: int | None = None
+    """Of suites that make photos: how many."""
     judge: str | None = None
     device: str = "auto"
     batch_size: int = 32
@@ -105,8 +112,10 @@ class Measured:
         """Write results, figures and report into a folder."""
         worst = worst_of(self.results)
         drawn = {} if self.benchmark is None else pictures(self.benchmark, worst)
-        text = report(self.header, self.tally, self.grids(), worst, drawn)
-        save(out, self.header, self.results, self.to_json(), text, drawn, force=force)
+        made = {RELIABILITY: diagram(self.results), SHEET: contact_sheet(worst, drawn)}
+        pages = {name: png for name, png in made.items() if png is not None}
+        text = report(self.header, self.tally, self.grids(), worst, {*drawn, *pages})
+        save(out, self.header, self.results, self.to_json(), text, drawn, pages, force=force)
 
 
 def measure(
@@ -125,12 +134,14 @@ def measure(
         UsageError: the target, the predictions or the model are not as they should be, or no case
             is left to ask.
     """
+    peers = peers_named(settings.peers)
     benchmark = open_benchmark(
         settings.target,
         photos=settings.photos,
         split=settings.split,
         scale=settings.scale,
         seed=settings.seed,
+        size=settings.size,
     )
     for note in benchmark.notes:
         say(f"{benchmark.name}: {note}")
@@ -169,6 +180,7 @@ def measure(
         system,
         segmenter=segmenter,
         baselines=Baselines(cases, settings.seed) if settings.baselines else None,
+        peers=Peers(peers) if peers else None,
         judge=judge,
         step=start(len({case.photo for case in cases})),
     )

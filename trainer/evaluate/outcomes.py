@@ -9,11 +9,29 @@ from typing import Any, Literal, TypeAlias
 from spider_cli.results import Distortion, Mask
 from trainer.evaluate.cases import Case, Place, Target
 
-__all__ = ["Outcome", "Prediction", "Result", "Status"]
+__all__ = ["Odds", "Outcome", "Prediction", "Result", "Status"]
 
 Status: TypeAlias = Literal["ok", "unparsed", "missing", "failed"]
 """ok: it can be graded, right or wrong. unparsed: it says nothing that can be. missing: there is no
 prediction. failed: the photo or the model failed. All but ok count as wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How sure a model was of one severity word."""
+
+    family: str
+    """Of the distortion the word is about."""
+    said: str
+    probabilities: tuple[float, ...]
+    """Of the words of SEVERITIES, in their order, among themselves."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "family": self.family,
+            "said": self.said,
+            "probabilities": [round(p, 5) for p in self.probabilities],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,10 @@ class Prediction:
     """A letter."""
     error: str | None = None
     """Why there is none."""
+    odds: tuple[Odds, ...] = ()
+    """Of the severity words in its answer, where the model's logits are at hand."""
+    axes: tuple[float, float] | None = None
+    """P(right) and P(bottom) at the steps where the answer says such words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,8 @@ class Outcome:
     """Index of the option chosen."""
     judged: float | None = None
     """The judge's grade, on the task's scale (0-10 or 0-5)."""
+    odds: tuple[Odds, ...] = ()
+    axes: tuple[float, float] | None = None
 
     @property
     def ok(self) -> bool:
@@ -129,7 +153,7 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, Distortion | Mask):
+    if isinstance(value, Distortion | Mask | Odds):
         return value.to_json()
     if isinstance(value, Place):
         return {"words": _json(value.words), "families": list(value.families)}
@@ -149,6 +173,11 @@ def _made(kind: Any, value: dict[str, Any]) -> Any:
 def _from_json(name: str, value: Any) -> Any:
     if name == "distortions":
         return tuple(Distortion(one["family"], one["severity"]) for one in value)
+    if name == "odds":
+        return tuple(
+            Odds(one["family"], one["said"], tuple(map(float, one["probabilities"])))
+            for one in value
+        )
     if name == "mask":
         return Mask((value["size"][0], value["size"][1]), value["counts"])
     if name == "places":

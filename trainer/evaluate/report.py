@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from trainer.evaluate.baselines import BASELINES
-from trainer.evaluate.outcomes import Outcome, Result
-from trainer.evaluate.saved import WORST, Header
+from trainer.evaluate.outcomes import Result
+from trainer.evaluate.saved import RELIABILITY, SHEET, WORST, Header
 from trainer.evaluate.table import Grid, counts_line, escaped, markdown
 from trainer.evaluate.tally import Tally
+from trainer.evaluate.texts import answer_of, title_of, truth_of
 from trainer.evaluate.worst import picture_name
 
 __all__ = ["report"]
@@ -24,7 +25,7 @@ def report(
     Args:
         found: tables, in order.
         worst: cases to show, the worst first.
-        pictures: names of those of their pictures that there are.
+        pictures: names of those of their pictures that there are, and of the pages of pictures.
     """
     return "\n".join(_lines(header, tally, found, worst, pictures)) + "\n"
 
@@ -57,12 +58,22 @@ def _lines(
     yield ""
     for grid in found:
         yield from markdown(grid)
+    if RELIABILITY in pictures:
+        yield "## How sure the words were"
+        yield ""
+        yield "Probability of the words, by tenths, against how often that was so. Hollow dots:"
+        yield "fewer than five cases. ECE: expected calibration error."
+        yield ""
+        yield f"![Reliability diagrams]({RELIABILITY})"
+        yield ""
     if not worst:
         return
     yield f"## The worst {len(worst)}"
     yield ""
     yield "Cyan: what is true. Orange: what was answered (the cross is its point). Yellow: the box"
-    yield "that was asked about. Tasks take turns."
+    yield "that was asked about. Of camera's frames the middle at 100%. Tasks take turns."
+    if SHEET in pictures:
+        yield f"[All of them on one page]({SHEET})."
     yield ""
     for number, one in enumerate(worst, 1):
         yield from _case(number, one, pictures)
@@ -70,8 +81,7 @@ def _lines(
 
 def _case(number: int, result: Result, pictures: Collection[str]) -> Iterator[str]:
     case, outcome = result.case, result.outcome
-    task = f"{case.task}, {case.subtask}" if case.subtask else case.task
-    yield f"### {number}. {escaped(case.id)}: {escaped(task)}"
+    yield f"### {number}. {escaped(case.id)}: {escaped(title_of(case))}"
     yield ""
     name = picture_name(number, result)
     if name in pictures:
@@ -81,8 +91,8 @@ def _case(number: int, result: Result, pictures: Collection[str]) -> Iterator[st
         yield f"- Question: {escaped(case.question)}"
     for letter, option in zip("ABCDEFGH", case.options, strict=False):
         yield f"- Option {letter}: {escaped(option)}"
-    yield f"- Answer: {escaped(_answer(outcome))}"
-    yield f"- Truth: {escaped(_truth(result))}"
+    yield f"- Answer: {escaped(answer_of(outcome))}"
+    yield f"- Truth: {escaped(truth_of(case))}"
     if case.target == "region" and outcome.overlap is not None:
         intersection, union = outcome.overlap
         yield f"- Intersection over union: {intersection / max(union, 1):.3f}"
@@ -90,21 +100,3 @@ def _case(number: int, result: Result, pictures: Collection[str]) -> Iterator[st
         yield f"- {outcome.status.capitalize()}: {escaped(outcome.reason)}"
     yield f"- Photo: {escaped(case.source)}"
     yield ""
-
-
-def _answer(outcome: Outcome) -> str:
-    if outcome.score is not None:
-        return f"{outcome.score:.2f}"
-    if outcome.choice is not None:
-        return "ABCDEFGH"[outcome.choice]
-    named = ", ".join(f"{one.severity} {one.family}" for one in outcome.distortions)
-    return outcome.answer or named or (outcome.said and f"({outcome.said})") or "(none)"
-
-
-def _truth(result: Result) -> str:
-    case = result.case
-    if case.mos is not None:
-        return f"{case.mos:.3f} of 1, by people"
-    if case.correct is not None:
-        return f"{'ABCDEFGH'[case.correct]}. {case.options[case.correct]}"
-    return case.reference

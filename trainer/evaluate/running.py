@@ -12,6 +12,7 @@ from trainer.evaluate.benchmark import Benchmark, Opened
 from trainer.evaluate.cases import GRADED, Case
 from trainer.evaluate.grading import Segment, grade, lost, target_mask
 from trainer.evaluate.outcomes import Outcome, Prediction, Result
+from trainer.evaluate.peers import Peers
 from trainer.evaluate.shared_segmenter import SharedSegmenter
 from trainer.judge import Judge
 from trainer.rows import QA
@@ -72,6 +73,7 @@ def run(
     *,
     segmenter: SharedSegmenter | None = None,
     baselines: Baselines | None = None,
+    peers: Peers | None = None,
     judge: Judge | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> list[Result]:
@@ -81,6 +83,7 @@ def run(
         cases: of the benchmark; those to ask.
         segmenter: for the baselines' points and for predictions that are a point alone.
         baselines: None leaves them out.
+        peers: other packages, which judge the same photos; None: none do.
         judge: grades descriptions and the words of groundings.
         step: called after each photo.
 
@@ -94,7 +97,7 @@ def run(
         shown = [Shown(part.photo, part.cases) for part in batch if part.photo is not None]
         predictions = system.predict(shown) if shown else {}
         for part in batch:
-            for result in _graded(part, predictions.get, segmenter, baselines):
+            for result in _graded(part, predictions.get, segmenter, baselines, peers):
                 found[result.case.id] = _judged(result, part.opened.item, judge)
             step()
         if segmenter is not None:
@@ -127,7 +130,11 @@ def _graded(
     predicted: Callable[[str], Prediction | None],
     segmenter: SharedSegmenter | None,
     baselines: Baselines | None,
+    peers: Peers | None,
 ) -> Iterator[Result]:
+    judged: dict[str, dict[str, Outcome]] = {}
+    if peers is not None and part.photo is not None:
+        judged = peers.judge(part.photo.pixels, part.cases)
     segment = None if segmenter is None or part.photo is None else _at(segmenter, part.photo)
     for case in part.cases:
         target = target_mask(case, part.masks) if case.grounding and part.photo else None
@@ -138,7 +145,7 @@ def _graded(
         beside = {}
         if baselines is not None:
             beside = baselines.outcomes(case, target=target, segment=segment)
-        yield Result(case, outcome, beside)
+        yield Result(case, outcome, beside | judged.get(case.id, {}))
 
 
 def _at(segmenter: SharedSegmenter, photo: Photo) -> Segment:

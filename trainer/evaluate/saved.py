@@ -13,9 +13,24 @@ from trainer.evaluate.cases import GRADED
 from trainer.evaluate.outcomes import Result
 from trainer.evaluate.values import SCHEMA
 
-__all__ = ["FIGURES", "REPORT", "RESULTS", "Header", "check_out", "is_results", "load", "save"]
+__all__ = [
+    "FIGURES",
+    "RELIABILITY",
+    "REPORT",
+    "RESULTS",
+    "SHEET",
+    "WORST",
+    "Header",
+    "check_out",
+    "is_results",
+    "load",
+    "save",
+    "write_files",
+]
 
 RESULTS, FIGURES, REPORT, WORST = "results.jsonl", "figures.json", "report.md", "worst"
+RELIABILITY, SHEET = "reliability.png", "worst.png"
+"""Pages of pictures, beside the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,7 @@ def save(
     figures: dict[str, Any],
     report: str,
     pictures: Mapping[str, bytes],
+    pages: Mapping[str, bytes] | None = None,
     *,
     force: bool,
 ) -> None:
@@ -152,6 +168,7 @@ def save(
         figures: the JSON of `figures.json`.
         report: Markdown that names the pictures as "worst/NAME".
         pictures: NAME -> PNG.
+        pages: RELIABILITY and SHEET -> PNG, those that there are.
 
     Raises:
         UsageError: something is there already, and no `force`; or it cannot be written.
@@ -167,17 +184,26 @@ def save(
         check_out(out, force=force)
         folder = out / WORST
         folder.mkdir(parents=True, exist_ok=True)
-        _write({folder / name: data for name, data in pictures.items()}, force)
-        for old in folder.glob("*.png"):
-            if old.name not in pictures:
-                old.unlink()
+        write_files({folder / name: data for name, data in pictures.items()}, force=force)
+        write_files({out / name: data for name, data in (pages or {}).items()}, force=force)
+        known = {folder / name for name in pictures} | {out / name for name in pages or {}}
+        for old in (*folder.glob("*.png"), out / RELIABILITY, out / SHEET):
+            if old not in known:
+                old.unlink(missing_ok=True)
         # The report and the results come last: where they are, their pictures are.
-        _write(contents, force)
+        write_files(contents, force=force)
     except OSError as error:
         raise UsageError(f"cannot write into {out}: {error}", code="cannot_write") from error
 
 
-def _write(contents: Mapping[Path, bytes], force: bool) -> None:
+def write_files(contents: Mapping[Path, bytes], *, force: bool) -> None:
+    """Write files, each whole or not at all; those that are there are replaced under `force`.
+
+    Raises:
+        FileExistsError: one is there, and no `force`.
+        OSError: one cannot be written.
+    """
+
     def filled(data: bytes) -> Callable[[BinaryIO], None]:
         def fill(stream: BinaryIO) -> None:
             stream.write(data)

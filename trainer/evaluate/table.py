@@ -7,10 +7,19 @@ from spider_cli.outputs.messages import printable
 from trainer.evaluate.baselines import BASELINES
 from trainer.evaluate.figures import SECTIONS
 from trainer.evaluate.outcomes import Status
+from trainer.evaluate.peers import TITLES
 from trainer.evaluate.tally import Tally, families_of
 from trainer.evaluate.values import SYSTEM, Difference, Row, Value
 
-__all__ = ["Grid", "comparison_grids", "counts_line", "grids", "markdown", "write"]
+__all__ = [
+    "Grid",
+    "comparison_grids",
+    "counts_line",
+    "grids",
+    "markdown",
+    "peer_grids",
+    "write",
+]
 
 _ROOMY, _MANY = 105, 4
 """Columns of a terminal that take everything; numbers beside the interval that are many."""
@@ -44,6 +53,7 @@ def grids(tally: Tally, system: str) -> list[Grid]:
             for one in rows
         ]
         found.append(Grid(title, head, body))
+    found += peer_grids(tally, system)
     families = families_of(tally)
     if families:
         body = [
@@ -53,6 +63,27 @@ def grids(tally: Tally, system: str) -> list[Grid]:
         head = ["", "precision", "recall", "F1"]
         found.append(Grid(f"Families, referring short and long: {printable(system)}", head, body))
     found.append(_statuses(tally))
+    return found
+
+
+def peer_grids(tally: Tally, system: str) -> list[Grid]:
+    """The system and the peers, a row each: agreement with opinions; what they flag."""
+    found: list[Grid] = []
+    for section in ("scoring", "description"):
+        rows = [
+            one
+            for one in tally.rows
+            if one.section == section and any(name in one.values for name in TITLES)
+        ]
+        if not rows:
+            continue
+        names = [SYSTEM, *(name for name in TITLES if any(name in one.values for one in rows))]
+        body = []
+        for name in names:
+            cells = [" ".join(_with_interval(one.values.get(name))).strip() for one in rows]
+            body.append([printable(system) if name == SYSTEM else TITLES[name], *cells])
+        head = ["", *(one.title for one in rows)]
+        found.append(Grid(f"{SECTIONS[section]}: peers on the same photos", head, body))
     return found
 
 

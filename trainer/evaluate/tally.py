@@ -18,6 +18,7 @@ from trainer.evaluate.baselines import BASELINES
 from trainer.evaluate.cases import GRADED, Case
 from trainer.evaluate.figures import FIGURES, Figure
 from trainer.evaluate.outcomes import Outcome, Result, Status
+from trainer.evaluate.peers import TITLES
 from trainer.evaluate.resampling import Resampler
 from trainer.evaluate.values import SYSTEM, Difference, Row, Value
 
@@ -158,7 +159,7 @@ def _sums(
 def _row(figure: Figure, results: Sequence[Result], sampler: Resampler) -> Row | None:
     values: dict[str, Value] = {}
     about = 0
-    for name in (SYSTEM, *BASELINES):
+    for name in (SYSTEM, *BASELINES, *(TITLES if figure.flags else ())):
         if figure.name == "ground.inside" and name == "full_image":
             continue  # it has no point
         if name == SYSTEM:

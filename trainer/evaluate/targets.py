@@ -7,6 +7,7 @@ from spider_cli.errors import UsageError, nearest
 from trainer.datasets.entries import Scale
 from trainer.datasets.store import CONFIG
 from trainer.evaluate.benchmark import Benchmark, of_data_set, of_list, of_lists
+from trainer.evaluate.camera import of_camera
 from trainer.evaluate.saved import is_results
 
 __all__ = ["SUITES", "kind_of", "open_benchmark"]
@@ -14,13 +15,15 @@ __all__ = ["SUITES", "kind_of", "open_benchmark"]
 SUITES: dict[str, str] = {
     "smoke": "seeded distortions of the photos in --photos",
     "opinion": "scores against the opinions in labels.csv of each --photos",
+    "camera": "large frames, clean or with faults that show at 100% only, from --photos",
+    "release": "the release criteria, from saved results",
 }
 """Suite -> what it measures on."""
 _LABELS = "labels.csv"
 
 
 def kind_of(target: str) -> str:
-    """ "smoke", "opinion", "results" or "data".
+    """The suite's name, "results" or "data".
 
     Raises:
         UsageError: no suite and no file is called that.
@@ -50,18 +53,25 @@ def open_benchmark(
     split: str | None = None,
     scale: Scale | None = None,
     seed: int = 0,
+    size: int | None = None,
 ) -> Benchmark:
     """The benchmark that a target names.
 
     Args:
-        target: "opinion", a data set of ours, or a file or folder in an outside format.
-        photos: of "opinion", folders with a labels.csv; of outside formats, where photos are.
+        target: "opinion", "camera", a data set of ours, or a file or folder in an outside format.
+        photos: of "opinion", folders with a labels.csv; of "camera", of originals; of
+            outside formats, where photos are.
+        size: of "camera", frames.
 
     Raises:
         UsageError: there is none, or something is wrong with it.
     """
     if target == "opinion":
         return _opinion(photos, split, scale, seed)
+    if target == "camera":
+        if not photos:
+            raise UsageError("camera needs --photos DIR", hint="a folder of full-size photos")
+        return of_camera(photos, seed=seed, **({} if size is None else {"size": size}))
     path = Path(target)
     if (path / CONFIG).is_file():
         if photos:

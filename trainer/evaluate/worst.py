@@ -106,10 +106,15 @@ def picture_name(number: int, result: Result) -> str:
 
 
 def draw(item: Item, result: Result) -> Pixels:
-    """The photo, shrunk, with what is true, what was answered and the box asked about outlined."""
+    """The photo, shrunk, with what is true, what was answered and the box asked about outlined; of
+    the frames of `camera`, where a shrunk one tells nothing, the middle at 100%."""
     case, outcome = result.case, result.outcome
     pixels = item.sample.pixels
     height, width = pixels.shape[:2]
+    if case.subtask in ("fine", "soft"):
+        tall, wide = min(height, _SIDE * 3 // 4), min(width, _SIDE)
+        top, left = (height - tall) // 2, (width - wide) // 2
+        return np.ascontiguousarray(pixels[top : top + tall, left : left + wide])
     scale = min(1.0, _SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     canvas = resized(pixels, size, cv2.INTER_AREA).copy()

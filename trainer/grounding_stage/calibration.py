@@ -13,48 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainer.evaluate.bins import Bin, bin_sums, bins_of, error_of
 from trainer.evaluate.resampling import Resampler
 from trainer.evaluate.values import Value
 
 __all__ = [
-    "BINS",
-    "Bin",
     "Calibration",
     "best_likelihood",
-    "bins_of",
     "brier",
     "calibrate",
-    "expected_error",
     "likelihood",
     "probability_of_second",
 ]
 
 Numbers = npt.NDArray[np.float64]
-BINS = 10
 _LEAST = 1e-7
 """No probability counts as less: an answer that is sure and wrong costs 16, not infinity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Questions whose probability lies in one tenth of 0-1."""
-
-    low: float
-    high: float
-    count: int
-    said: float
-    """Mean probability; nan where there are none."""
-    true: float
-    """Mean truth."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "low": round(self.low, 6),
-            "high": round(self.high, 6),
-            "count": self.count,
-            "said": None if np.isnan(self.said) else round(self.said, 6),
-            "true": None if np.isnan(self.true) else round(self.true, 6),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,44 +76,6 @@ def likelihood(said: Numbers, true: Numbers) -> Numbers:
     return np.asarray(-true * np.log(p) - (1 - true) * np.log(1 - p))
 
 
-def _bin_sums(said: Numbers, true: Numbers, bins: int) -> Numbers:
-    """(n, 3 * bins): count, probability and truth of each in the place of its bin."""
-    number = np.minimum((said * bins).astype(np.intp), bins - 1)
-    sums = np.zeros((len(said), bins, 3))
-    sums[np.arange(len(said)), number] = np.stack([np.ones_like(said), said, true], axis=1)
-    return sums.reshape(len(said), 3 * bins)
-
-
-def _error_of(sums: Numbers) -> Numbers:
-    """Sums (..., 3 * bins) -> expected calibration error (...)."""
-    table = sums.reshape(*sums.shape[:-1], -1, 3)
-    count = table[..., 0].sum(axis=-1)
-    off = np.abs(table[..., 1] - table[..., 2]).sum(axis=-1)
-    out = np.full(np.shape(count), np.nan)
-    np.divide(off, count, out=out, where=count != 0)
-    return out
-
-
-def expected_error(said: Numbers, true: Numbers, *, bins: int = BINS) -> float:
-    """Expected calibration error, 0-1: sum over bins of count / n * |mean said - mean true|."""
-    return float(_error_of(_bin_sums(said, true, bins).sum(axis=0)))
-
-
-def bins_of(said: Numbers, true: Numbers, *, bins: int = BINS) -> tuple[Bin, ...]:
-    """The reliability diagram as numbers."""
-    table = _bin_sums(said, true, bins).sum(axis=0).reshape(bins, 3)
-    return tuple(
-        Bin(
-            low=i / bins,
-            high=(i + 1) / bins,
-            count=int(count),
-            said=float(p / count) if count else float("nan"),
-            true=float(t / count) if count else float("nan"),
-        )
-        for i, (count, p, t) in enumerate(table)
-    )
-
-
 def best_likelihood(pairs: Sequence[tuple[Numbers, Numbers]]) -> float:
     """The temperature under which the truths are likeliest, of 0.05 to 20, to 1%.
 
@@ -176,12 +112,12 @@ def calibrate(
         low, high = resampler.interval(sums, lambda one: one[..., 0] / one[..., 1])
         return Value(float(values.mean()), low, high)
 
-    sums = _bin_sums(said, true, BINS)
+    sums = bin_sums(said, true)
     return Calibration(
         axis=axis,
         truth=truth,
         temperature=temperature,
-        error=Value(float(_error_of(sums.sum(axis=0))), *resampler.interval(sums, _error_of)),
+        error=Value(float(error_of(sums.sum(axis=0))), *resampler.interval(sums, error_of)),
         brier=mean(brier(said, true)),
         nll=mean(likelihood(said, true)),
         bins=bins_of(said, true),

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from trainer.evaluate.bins import Bin
 from trainer.evaluate.table import Grid
 from trainer.evaluate.values import Value
-from trainer.grounding_stage.calibration import Bin, Calibration
+from trainer.grounding_stage.calibration import Calibration
 from trainer.grounding_stage.figures import RuleFigures
 from trainer.grounding_stage.scores import ScoreFigures
 from trainer.grounding_stage.words import ClosedSet

@@ -42,7 +42,7 @@ def test_a_data_set_from_end_to_end(spider: Spider, data_folder: Path, tmp_path:
     )  # fmt: skip
     assert "4 photos, 16 cases" in ran.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "results.jsonl", "figures.json", "report.md", "worst",
+        "results.jsonl", "figures.json", "report.md", "worst", "worst.png",
     }  # fmt: skip
     names = {figure["name"]: figure for figure in told["figures"]}
     assert set(names["ground.miou"]["values"]) == {

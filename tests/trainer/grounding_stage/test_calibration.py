@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from trainer.evaluate.bins import bins_of, expected_error
 from trainer.evaluate.resampling import Resampler
 from trainer.grounding_stage.calibration import (
     best_likelihood,
-    bins_of,
     brier,
     calibrate,
-    expected_error,
     likelihood,
     probability_of_second,
 )
