@@ -11,6 +11,8 @@ VENV ?= .venv
 TORCH_INDEX ?=
 DEMO_PHOTO ?= docs/photos/coffee.jpg
 DEMO_OUT ?= demo-out
+# Tests that run side by side, each with one thread: more threads would wait for each other.
+TEST_JOBS ?= 2
 # More arguments for pytest, such as PYTEST_ARGS='-k boxes -x'.
 PYTEST_ARGS ?=
 
@@ -78,7 +80,7 @@ demo: $(STAMP)
 	@find $(DEMO_OUT) -name '$(notdir $(DEMO_PHOTO)).*.png' | sort
 
 test: lint typecheck
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .
