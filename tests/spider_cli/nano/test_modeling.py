@@ -9,7 +9,7 @@ import torch
 
 from spider_cli.lmm import Ask, LanguageModel
 from spider_cli.nano import register
-from spider_cli.nano.modeling import NanoForConditionalGeneration
+from spider_cli.nano.modeling import NanoForConditionalGeneration, _moments
 from spider_cli.nano.segmenting import NanoSegmenter
 
 
@@ -77,3 +77,25 @@ def test_a_shrunk_view_says_so(nano_model: LanguageModel, scenes: dict[str, Any]
         places = nano_model.model.read_view(look.payload.overview).places
     side = nano_model.model.config.overview_tiled
     assert places[:, 4].tolist() == pytest.approx([np.log2(900 / side)] * len(places))
+
+
+def test_moments_say_how_much_and_where() -> None:
+    """Cells of a 4 x 4 grid, two readings: one at the bottom right alone, one nowhere."""
+    grid, readings = 4, 2
+    sides = [step / grid for step in range(grid + 1)]
+    places = torch.tensor(
+        [
+            (sides[x], sides[y], sides[x + 1], sides[y + 1], 0.0)
+            for y in range(grid)
+            for x in range(grid)
+        ]
+    )[None]
+    told = torch.zeros(1, grid * grid, readings)
+    told[0, -1, 0] = 0.8
+    mean, peak, right, down = _moments(told, places).view(4, readings).unbind()
+    assert mean.tolist() == pytest.approx([0.8 / 16, 0])
+    assert peak.tolist() == pytest.approx([0.8, 0])
+    assert right.tolist() == pytest.approx([0.75 * 0.8, 0])
+    assert down.tolist() == pytest.approx([0.75 * 0.8, 0])
+    everywhere = _moments(torch.ones(1, grid * grid, readings), places).view(4, readings)
+    assert everywhere[2:].abs().max() < 1e-6
