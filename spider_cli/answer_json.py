@@ -30,6 +30,8 @@ _SEVERITIES = frozenset(
 )
 _PRESENCE = frozenset(["present", "visible", "detected", "exists", "found"])
 _PLACES = frozenset(["region", "location", "position", "area", "where", "place"])
+_MOST = 1_000_000
+"""No scale of grades goes further."""
 _LISTS = re.compile(
     r"(?:[a-z]+ )?(?:distortion|fault|defect|issue|problem|artifact|artefact)s?(?: types?| list)?"
 )
@@ -133,4 +135,5 @@ def _graded(value: Any, scale: float) -> str:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """It can be a grade: not one of JSON's NaN, Infinity and numbers of a thousand digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spider_cli import questions
 from spider_cli.boxes import BoxSpec
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.feed import Feed, PhotoLike
-from spider_cli.jobs import Job, box_text, jobs_of
+from spider_cli.jobs import Job, box_text, jobs_of, naming
 from spider_cli.model_in_use import ModelInUse
 from spider_cli.photos import Photo, Source
 from spider_cli.regions import region_box
@@ -27,15 +27,16 @@ from spider_cli.results import (
 from spider_cli.rules import Rule
 
 if TYPE_CHECKING:
-    from spider_cli.endpoint_model import EndpointScorer
-    from spider_cli.lmm import Answer, Look
-    from spider_cli.scoring import LevelReader
+    from spider_cli.evidence import Asked
+    from spider_cli.lmm import Look
     from spider_cli.zero_shot import Task
 
 __all__ = ["Auditor"]
 
 
 Judge = Callable[[list[Job], "list[Look]"], list["Result | PhotoError"]]
+Read = Callable[[Job, str, "Asked"], Result]
+"""A job, its question in spider's words, and the question as it was put with the answer."""
 
 
 class Auditor(ModelInUse):
@@ -80,7 +81,6 @@ class Auditor(ModelInUse):
         )
         self.batch_size = batch_size
         self.max_pixels = max_pixels
-        self._said_worded = False
 
     # -- the tasks -----------------------------------------------------------------------------
 
@@ -120,29 +120,24 @@ class Auditor(ModelInUse):
                     code="region_not_understood",
                 )
 
-        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            asked = [self._describe_question(job, phrase) for job in jobs]
-            answers = self._ask(looks, [self.worded("describe", one) for one in asked])
-            results: list[Result | PhotoError] = []
-            for job, question, answer in zip(jobs, asked, answers, strict=True):
-                if isinstance(answer, PhotoError):
-                    results.append(answer)
-                    continue
-                found, other = questions.parse_distortions(answer.text)
-                text = answer.text.strip()
-                results.append(Description(question, text, found, other, job.box))
-            return results
+        def question(job: Job) -> str:
+            if phrase is None and job.box is None:
+                return questions.describe_question()
+            return questions.describe_region_question(phrase or box_text(job))
 
-        return self._run("describe", photos, judge, specs)
+        def read(job: Job, question: str, asked: "Asked") -> Result:
+            from spider_cli.reading import parse_distortions
+
+            found, other = parse_distortions(asked.answer.text)
+            return Description(question, asked.answer.text.strip(), found, other, job.box)
+
+        return self._run("describe", photos, self._asking("describe", question, read), specs)
 
     def score(self, photos: Iterable[PhotoLike]) -> Iterator[Record]:
         """Task-free scoring: the expectation over five level words at the answer position."""
-        scorer: list[LevelReader | EndpointScorer] = []
 
         def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            if not scorer:
-                scorer.append(self.scorer())
-            return list(scorer[0].rate(looks))
+            return list(self.scorer.rate(looks))
 
         return self._run("score", photos, judge)
 
@@ -156,22 +151,19 @@ class Auditor(ModelInUse):
         """
         if not boxes:
             raise UsageError("refer needs at least one --box x1,y1,x2,y2")
+        task: Task = "refer_long" if long else "refer_short"
 
-        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            asked = [questions.refer_question(box_text(job), long=long) for job in jobs]
-            task: Task = "refer_long" if long else "refer_short"
-            answers = self._ask(looks, [self.worded(task, one) for one in asked])
-            results: list[Result | PhotoError] = []
-            for job, question, answer in zip(jobs, asked, answers, strict=True):
-                if isinstance(answer, PhotoError):
-                    results.append(answer)
-                    continue
-                found, other = questions.parse_distortions(answer.text)
-                assert job.box is not None
-                results.append(Referral(question, job.box, answer.text.strip(), found, other))
-            return results
+        def question(job: Job) -> str:
+            return questions.refer_question(box_text(job), long=long)
 
-        return self._run("refer", photos, judge, list(boxes))
+        def read(job: Job, question: str, asked: "Asked") -> Result:
+            from spider_cli.reading import parse_distortions
+
+            found, other = parse_distortions(asked.answer.text)
+            assert job.box is not None
+            return Referral(question, job.box, asked.answer.text.strip(), found, other)
+
+        return self._run("refer", photos, self._asking(task, question, read), list(boxes))
 
     def ground(
         self,
@@ -194,29 +186,19 @@ class Auditor(ModelInUse):
         if not question.strip():
             raise UsageError("the question is empty")
 
-        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
+        def read(job: Job, question: str, asked: "Asked") -> Result:
             from spider_cli.evidence import Unreadable
 
-            worded = self.worded("ground", question)
-            answers = self._ask(looks, [worded] * len(looks))
             grounder = self.grounder(rule=rule)
-            results: list[Result | PhotoError] = []
-            for job, look, answer in zip(jobs, looks, answers, strict=True):
-                if isinstance(answer, PhotoError):
-                    results.append(answer)
-                    continue
-                try:
-                    region = grounder.ground(
-                        job.photo, look, worded, answer, with_pixels=with_pixels
-                    )
-                    results.append(replace(region, question=question))
-                except Unreadable as why:
-                    results.append(WordedGrounding(question, answer.text.strip(), str(why)))
-                except PhotoError as error:
-                    results.append(error)
-            return results
+            try:
+                region = grounder.ground(
+                    job.photo, asked.look, asked.question, asked.answer, with_pixels=with_pixels
+                )
+            except Unreadable as why:
+                return WordedGrounding(question, asked.answer.text.strip(), str(why))
+            return replace(region, question=question)
 
-        return self._run("ground", photos, judge)
+        return self._run("ground", photos, self._asking("ground", lambda job: question, read))
 
     # -- the way of one photo ------------------------------------------------------------------
 
@@ -229,6 +211,7 @@ class Auditor(ModelInUse):
     ) -> Iterator[Record]:
         """Decode ahead, look once per photo, judge in batches, hand on in order."""
         feed = Feed(photos, batch_size=self.batch_size, max_pixels=self.max_pixels)
+        told: set[str] = set()  # what is true of all photos is said once
         for batch in feed:
             loaded = [photo for _, photo in batch if isinstance(photo, Photo)]
             if loaded:
@@ -247,34 +230,73 @@ class Auditor(ModelInUse):
             results: list[Result | PhotoError] = []
             for start in range(0, len(jobs), self.batch_size):
                 part = jobs[start : start + self.batch_size]
-                results += judge([job for job, _ in part], [look for _, look in part])
+                judged = judge([job for job, _ in part], [look for _, look in part])
+                for (job, _), one in zip(part, judged, strict=True):
+                    source = job.photo.source
+                    results.append(naming(source, one) if isinstance(one, PhotoError) else one)
             seconds = (time.monotonic() - started) / max(1, len(slots))
-            told = iter(results)
+            found = iter(results)
             for source, slot, look in slots:
-                outcome = next(told) if isinstance(slot, Job) and look else slot
                 notes = slot.notes if isinstance(slot, Job) else ()
-                if self.untuned:
-                    notes = (*notes, *_unread(outcome))
+                judgement = next(found) if isinstance(slot, Job) else slot
+                outcome = (
+                    Failure(judgement.code, judgement.message, judgement.hint)
+                    if isinstance(judgement, PhotoError)
+                    else judgement
+                )
+                notes = (*notes, *self._notes(outcome, told))
                 yield self._record(command, source, outcome, look, seconds, notes)
+
+    def _asking(self, task: "Task", question: Callable[[Job], str], read: Read) -> Judge:
+        """What asks each job its question, and reads the answers; what fails is its error."""
+
+        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
+            from spider_cli.evidence import Asked
+            from spider_cli.lmm import Ask
+
+            own = [question(job) for job in jobs]
+            asks = [Ask(look, self.worded(task, one)) for look, one in zip(looks, own, strict=True)]
+            results: list[Result | PhotoError] = []
+            answers = self.open().ask(asks)
+            for job, one, ask, answer in zip(jobs, own, asks, answers, strict=True):
+                try:
+                    if isinstance(answer, PhotoError):
+                        raise answer
+                    results.append(read(job, one, Asked(ask.look, ask.question, answer)))
+                except PhotoError as error:
+                    results.append(error)
+            return results
+
+        return judge
+
+    def _notes(self, outcome: Result | Failure, told: set[str]) -> Iterator[str]:
+        """What is worth a warning about a result.
+
+        Args:
+            told: of the run; what is said here once for all photos is added.
+        """
+        if isinstance(outcome, WordedGrounding | WordedScore) and outcome.worded not in told:
+            told.add(outcome.worded)
+            yield f"{outcome.worded}: there are words alone"
+        if not self.untuned or not isinstance(outcome, Description | Referral):
+            return
+        from spider_cli.reading import says_nothing
+
+        if not (outcome.distortions or outcome.other or says_nothing(outcome.answer)):
+            yield (
+                "the answer names no distortion that spider can read, nor says that there is none"
+            )
 
     def _record(
         self,
         command: Command,
         source: Source,
-        outcome: Any,
+        outcome: Result | Failure,
         look: "Look | None",
         seconds: float,
         notes: tuple[str, ...],
     ) -> Record:
         views: tuple[View, ...] = look.views if look is not None else ()
-        if isinstance(outcome, WordedGrounding | WordedScore) and not self._said_worded:
-            self._said_worded = True
-            notes = (*notes, f"{outcome.worded}: there are words alone")
-        if isinstance(outcome, PhotoError):
-            message = outcome.message
-            if source.name not in message:  # a server's complaints know no photo
-                message = f"{source.name}: {message}"
-            outcome = Failure(outcome.code, message, outcome.hint)
         return Record(
             command=command,
             photo=source.name,
@@ -287,25 +309,3 @@ class Auditor(ModelInUse):
             untuned=self.untuned,
             notes=notes,
         )
-
-    def _describe_question(self, job: Job, phrase: str | None) -> str:
-        if phrase is not None:
-            return questions.describe_region_question(phrase)
-        if job.box is not None:
-            return questions.describe_region_question(box_text(job))
-        return questions.describe_question()
-
-    def _ask(self, looks: "list[Look]", asked: Sequence[str]) -> "Sequence[Answer | PhotoError]":
-        from spider_cli.lmm import Ask
-
-        asks: list[Ask] = [Ask(look, question) for look, question in zip(looks, asked, strict=True)]
-        return self.open().ask(asks)
-
-
-def _unread(outcome: Any) -> tuple[str, ...]:
-    """Of a base's answer: that nothing in it could be read."""
-    if not isinstance(outcome, Description | Referral) or outcome.distortions or outcome.other:
-        return ()
-    if questions.says_nothing(outcome.answer):
-        return ()
-    return ("the answer names no distortion that spider can read, nor says that there is none",)

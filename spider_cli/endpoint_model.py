@@ -153,7 +153,7 @@ class EndpointModel:
         with self._lock:
             self._answered, self._failed = True, 0
             if reply.revision and not self.found.revision:
-                self.found = Found(self.found.way, bool(reply.steps), reply.revision)
+                self.found = Found(self.found.way, reply.revision)
         text = after_start(reply.text, ask.prefix)
         if not text.strip() and not (ask.prefix and reply.steps):
             raise _silence(reply.thought, most)

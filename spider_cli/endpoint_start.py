@@ -31,8 +31,6 @@ class Found:
 
     way: Way | None
     """None: it can only be asked for one word."""
-    listed: bool | None
-    """It lists log-probabilities; None: not known yet."""
     revision: str
 
 
@@ -69,10 +67,7 @@ def find_way(endpoint: Endpoint) -> Found:
             # It may not like to be asked without a photo; the first photo will tell.
             if failed.status not in (400, 422):
                 raise endpoint.told(failed) from failed
-    listed = None
-    if replies:
-        listed = any(len(step.listed) > 1 for step in replies[-1].steps)
-    return Found(way, listed, next((one.revision for one in replies if one.revision), ""))
+    return Found(way, next((one.revision for one in replies if one.revision), ""))
 
 
 def _goes_on(endpoint: Endpoint, way: Way, replies: list[Reply]) -> bool:

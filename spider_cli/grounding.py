@@ -11,7 +11,7 @@ from spider_cli.lmm import Answer, Look
 from spider_cli.masks import box_of_mask, encode_mask
 from spider_cli.photos import Photo
 from spider_cli.prompts import cell_shares, expected_point
-from spider_cli.questions import says_nothing, says_whole
+from spider_cli.reading import says_nothing, says_whole
 from spider_cli.results import Grounding
 from spider_cli.rules import PAPER, Rule
 from spider_cli.segmenter import Segment, Segmenter

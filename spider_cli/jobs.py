@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from spider_cli.boxes import BoxSpec
 from spider_cli.errors import PhotoError
-from spider_cli.photos import Photo
+from spider_cli.photos import Photo, Source
 from spider_cli.questions import box_phrase
 from spider_cli.results import Box
 
-__all__ = ["Job", "box_text", "jobs_of"]
+__all__ = ["Job", "box_text", "jobs_of", "naming"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,14 @@ def jobs_of(photo: Photo, specs: Sequence[BoxSpec]) -> Iterator[Job | PhotoError
         try:
             box, clipped = spec.resolve(photo.width, photo.height)
         except PhotoError as error:
-            yield PhotoError(
-                f"{photo.source.name}: {error.message}", hint=error.hint, code=error.code
-            )
+            yield naming(photo.source, error)
             continue
         if clipped:
             said = ",".join(map(str, box))
             notes = (*notes, f"{photo.source.name}: box clipped to the photo: {said}")
         yield Job(photo, box, notes)
+
+
+def naming(source: Source, error: PhotoError) -> PhotoError:
+    """The error of what knows no photo, a box or a server, with the photo's name before it."""
+    return PhotoError(f"{source.name}: {error.message}", hint=error.hint, code=error.code)

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Step", "aligned", "closed_set_at", "steps_of"]
 
 _MARKS = str.maketrans({"\u2581": " ", "\u0120": " ", "\u010a": "\n"})
@@ -64,8 +66,7 @@ def _step(piece: str, told: dict[str, Any]) -> Step:
 
 
 def _text(told: dict[str, Any]) -> str:
-    data = told.get("bytes")
-    return str(told["token"]) if data is None else bytes(data).decode(errors="replace")
+    return _bytes(told).decode(errors="replace")
 
 
 def _bytes(told: dict[str, Any]) -> bytes:
@@ -138,7 +139,10 @@ def closed_set_at(step: Step, forms: Sequence[str]) -> tuple[float, ...] | None:
     if not found or len(set(found)) < len(found):
         return None
     return tuple(
-        step.floor if piece is None else _sum(p for text, p in listed if text == piece)
+        # Several tokens may have the same text: the sum of their probabilities.
+        step.floor
+        if piece is None
+        else float(np.logaddexp.reduce([p for text, p in listed if text == piece]))
         for piece in pieces
     )
 
@@ -153,12 +157,3 @@ def _spelling(step: Step, listed: Sequence[tuple[str, float]], form: str) -> str
         and (len(text.strip()) >= _SHORTEST or (text == taken and text.strip()))
     ]
     return max(begins, key=len, default=None)
-
-
-def _sum(values: Iterable[float]) -> float:
-    """Logarithm of a sum of probabilities, from their logarithms."""
-    numbers = list(values)
-    peak = max(numbers)
-    if peak == -math.inf:
-        return peak
-    return peak + math.log(sum(math.exp(one - peak) for one in numbers))

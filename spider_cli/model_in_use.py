@@ -107,16 +107,10 @@ class ModelInUse:
             return ()
         return (f"{self.model} was never tuned for spider: it is asked with instructions",)
 
-    @property
+    @cached_property
     def untuned(self) -> bool:
         """The model is a base: it is asked with instructions (`spider_cli.zero_shot`)."""
-        if isinstance(self._source, ServedModel):
-            return not self._source.tuned
-        return not self._tuned
-
-    @cached_property
-    def _tuned(self) -> bool:
-        return self.folder.tuned()
+        return not self._source.tuned()
 
     @property
     def grounding_notices(self) -> tuple[str, ...]:
@@ -182,10 +176,13 @@ class ModelInUse:
 
     def worded(self, task: "Task", question: str) -> str:
         """A question as this model is asked it: a base gets instructions with it."""
+        if not self.untuned:
+            return question
         from spider_cli.zero_shot import instructed
 
-        return instructed(task, question) if self.untuned else question
+        return instructed(task, question)
 
+    @cached_property
     def scorer(self) -> "LevelReader | EndpointScorer":
         """What gives photos their scores."""
         question = self.worded("score", questions.SCORE_QUESTION)

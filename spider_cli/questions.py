@@ -1,13 +1,9 @@
-"""The questions asked at run time, each in its one canonical wording, and the readers of answers.
-
-The readers live in `reading`; they are part of this module's interface.
-"""
+"""The questions asked at run time, each in its one canonical wording; `reading` reads answers."""
 
 import re
 from typing import Literal, TypeAlias
 
 from spider_cli.errors import UsageError
-from spider_cli.reading import merge_distortions, parse_distortions, says_nothing, says_whole
 from spider_cli.results import Box
 from spider_cli.vocabulary import HORIZONTAL, NOUNS, VERTICAL
 
@@ -20,11 +16,7 @@ __all__ = [
     "describe_question",
     "describe_region_question",
     "ground_question",
-    "merge_distortions",
-    "parse_distortions",
     "refer_question",
-    "says_nothing",
-    "says_whole",
 ]
 
 Extreme: TypeAlias = Literal["most", "least"]

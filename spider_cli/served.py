@@ -47,7 +47,7 @@ class ServedModel:
         base, _, named = text.strip()[len(SCHEME) :].partition("#")
         self.url = address_of(base)
         self._named = named.strip()
-        self.tuned = tuned
+        self._tuned = tuned
         self._model: EndpointModel | None = None
         if not allow_upload and leaves_machine(self.url, self._named):
             where = self.url
@@ -99,6 +99,10 @@ class ServedModel:
             self._named = endpoint.model
             self._model = EndpointModel(endpoint, at_once=at_once)
         return self._model
+
+    def tuned(self) -> bool:
+        """It was said to be tuned for spider; else it is taken for a base."""
+        return self._tuned
 
     def score_temperature(self) -> float:
         """Of the level words: 1, nobody measured another."""

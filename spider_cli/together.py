@@ -18,14 +18,14 @@ def together(work: Callable[[Item], Result], items: Sequence[Item], at_once: int
     under way is left to end by itself: the threads are daemons, unlike those of a pool.
     """
     done: queue.SimpleQueue[tuple[int, Result] | BaseException] = queue.SimpleQueue()
-    due = iter(enumerate(items))
+    due = iter(range(len(items)))
     lock, stop = threading.Lock(), threading.Event()
 
     def run() -> None:
         while not stop.is_set():
             with lock:
-                index, item = next(due, (-1, None))
-            if item is None and index < 0:
+                index = next(due, None)
+            if index is None:
                 return
             try:
                 done.put((index, work(items[index])))

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -89,6 +88,8 @@ class Repository:
     token: str = ""
     """Only with this one may it be read."""
     licence: str = "apache-2.0"
+    tags: list[str] = field(default_factory=list)
+    """Of its card."""
     claimed: dict[str, int] = field(default_factory=dict)
     """Sizes that the list of files tells instead of the true ones."""
 
@@ -141,12 +142,7 @@ class HubServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
@@ -258,7 +254,7 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                         "sha": repository.refs.get(revision, revision),
                         "private": False,
                         "gated": "manual" if repository.gated else False,
-                        "tags": [f"license:{repository.licence}"],
+                        "tags": [*repository.tags, f"license:{repository.licence}"],
                         "cardData": {"license": repository.licence},
                         "siblings": [{"rfilename": path} for path in files],
                     }

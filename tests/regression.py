@@ -51,6 +51,7 @@ HELD = (
     "describe.f1_micro",
     "describe.position",
     "describe.clean",
+    "describe.recall_grave",
     "describe.noticed",
     "describe_region.f1_micro",
     "score.srcc",

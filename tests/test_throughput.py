@@ -3,19 +3,19 @@
 import json
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
 
 from tests.throughput import PEERS, PILLOW, Plan, make_photos, prove, run
+from trainer.evaluate.release import SPEED, read_criteria
 
 SMALL = Plan(
     count=20,  # more than two batches
     rounds=1,
     large=(800, 600),
     small=(256, 192),
-    commands=(),
+    commands=("ground",),
     memory={"all": ((1600, 1200), 2)},
 )
 
@@ -36,15 +36,19 @@ def test_every_figure_is_measured(photos: Path, tmp_path: Path) -> None:
     if out:
         Path(out).mkdir(parents=True, exist_ok=True)
         text = json.dumps(found, indent=1) + "\n"
-        (Path(out) / "speed.json").write_text(text, encoding="utf-8")
-    there = {name for name, (module, _) in PEERS.items() if find_spec(module)}
-    for name in ("pillow_12mp", "score_12mp", "score_512", *(f"{name}_12mp" for name in there)):
+        (Path(out) / SPEED).write_text(text, encoding="utf-8")
+    sections = ("pillow_12mp", "score_12mp", "score_512", "ground_12mp")
+    for name in (*sections, *(f"{name}_12mp" for name in PEERS)):
         assert found[name]["photos_per_second"] > 0
         assert len(found[name]["rounds"]) == plan.rounds
-    for name in there:
+    for name in PEERS:
         ratio = found["score_12mp"][f"over_{name}"]
         theirs = found[f"{name}_12mp"]["photos_per_second"]
         assert abs(ratio * theirs / found["score_12mp"]["photos_per_second"] - 1) < 1e-6
+    for one in read_criteria():
+        section, _, figure = one.figure.partition(".")
+        if one.on == "speed" and section != "describe_12mp":  # like ground's
+            assert figure in found[section], one.name
     # A process with torch and a model in it has more than this, and no test machine has so much.
     assert 0.1 < found["memory"]["up_to_50mp_gb"] < 100
     assert found["memory"]["error_beyond_limit"] == 1

@@ -192,7 +192,7 @@ def make_photos(
 
 
 def prove(originals: Sequence[Path], work: Path, plan: Plan, say: Say) -> dict[str, Any]:
-    """All figures: section -> figure -> number, medians of `plan.rounds`; medians' parts as lists.
+    """All figures: section -> figure -> number; rates are medians of their "rounds".
 
     Args:
         originals: photos, the larger the better.

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 from spider_cli.phrases import SENTENCE
 from spider_cli.positions import Place, compared, find_places
-from spider_cli.questions import merge_distortions, parse_distortions
-from spider_cli.reading import Mention, mentions, plain
+from spider_cli.reading import Mention, mentions, merge_distortions, parse_distortions, plain
 from spider_cli.results import Distortion
 from trainer.places import without_effects
 

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 from spider_cli.phrases import REST
-from spider_cli.questions import parse_distortions, says_nothing, says_whole
+from spider_cli.reading import parse_distortions, says_nothing, says_whole
 from spider_cli.vocabulary import HORIZONTAL, NOUNS, VERTICAL
 from trainer.facts import truth_in_words
 from trainer.labeller import PLACES, plain_label

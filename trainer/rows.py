@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from spider_cli.questions import merge_distortions
+from spider_cli.reading import merge_distortions
 from spider_cli.results import Box, Distortion
 from trainer.annotate import ORDERS
 from trainer.effects import is_plural

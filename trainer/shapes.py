@@ -31,7 +31,7 @@ WHOLE = (
     "Throughout the image there {is} {list}.",
     "{List} affect{s} the whole image.",
 )
-"""All of the photo is meant: each says so in a way that `questions.says_whole` reads."""
+"""All of the photo is meant: each says so in a way that `reading.says_whole` reads."""
 REGION = (
     "The region on {place} shows {list}.",
     "The region on {place} has {list}.",

@@ -1,10 +1,8 @@
 """What `spider doctor` looks at, one function a question; none of them changes anything."""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import re
@@ -134,23 +132,24 @@ def cache() -> Finding:
 def bundled_model() -> Finding:
     """Are the bundled model's files those that were shipped?"""
     from spider_cli.weights import BUNDLED, find_model
+    from spider_cli.weights.checking import MANIFEST, amiss, manifest_of
 
     name = f"bundled model {BUNDLED}"
     cure = "install spider-iqa again"
     try:
         folder = find_model(BUNDLED).path
-        manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
-        looked = [_amiss(folder, file, facts) for file, facts in manifest["files"].items()]
-        amiss = [what for what in looked if what]
+        files = manifest_of(folder)
     except SpiderError as error:
         return Finding(name, "problem", error.message, error.hint)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Finding(name, "problem", f"its MANIFEST.json cannot be read: {error}", cure)
-    if amiss:
-        return Finding(name, "problem", "; ".join(amiss), cure)
-    size = sum(facts["size"] for facts in manifest["files"].values())
-    count = len(manifest["files"])
-    return Finding(name, "ok", f"whole: {count} files, {size / 1e6:.1f} MB, in {folder}")
+    except (OSError, ValueError) as error:
+        return Finding(name, "problem", f"its {error}", cure)
+    if files is None:
+        return Finding(name, "problem", f"its {MANIFEST} is missing", cure)
+    faults = [f"{file} {fault}" for file, fault in amiss(folder, files).items()]
+    if faults:
+        return Finding(name, "problem", "; ".join(faults), cure)
+    size = sum(facts.size for facts in files.values()) / 1e6
+    return Finding(name, "ok", f"whole: {len(files)} files, {size:.1f} MB, in {folder}")
 
 
 def device() -> Finding:
@@ -177,17 +176,6 @@ def device() -> Finding:
             "pulled this one in",
         )
     return Finding("device", "ok", f"{detail}; {torch.get_num_threads()} threads")
-
-
-def _amiss(folder: Path, file: str, facts: dict[str, object]) -> str:
-    path = folder / file
-    if not path.is_file():
-        return f"{file} is missing"
-    if path.stat().st_size != facts["size"]:
-        return f"{file} has {path.stat().st_size} bytes instead of {facts['size']}"
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return "" if digest == facts["sha256"] else f"{file} was changed"
 
 
 def _version(distribution: str) -> str | None:

@@ -5,13 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from spider_cli.outputs import messages
 
 if TYPE_CHECKING:
-    from spider_cli.weights.hub import Plan
+    from spider_cli.weights.hub import DownloadPlan
 
 __all__ = ["confirmed", "download", "or_download", "size_text"]
 
@@ -31,7 +30,7 @@ def size_text(size: int) -> str:
     return f"{size / 1e3:.0f} kB" if size >= 1e3 else f"{size} bytes"
 
 
-def download(plan: "Plan", *, quiet: bool = False) -> Path:
+def download(plan: "DownloadPlan", *, quiet: bool = False) -> Path:
     """Fetch what was looked up, and say on stderr how that goes.
 
     Raises:
@@ -52,14 +51,15 @@ def or_download(find: Callable[[], Found], *, quiet: bool = False) -> Found:
         UsageError: there is no such model, or it is not wanted, or cannot be had.
     """
     from spider_cli.weights import NotDownloadedError
-    from spider_cli.weights.failures import is_offline
-    from spider_cli.weights.hub import look_up
 
     fetched: set[str] = set()
     while True:
         try:
             return find()
         except NotDownloadedError as missing:
+            from spider_cli.weights.failures import is_offline
+            from spider_cli.weights.hub import look_up
+
             if missing.wanted.repository in fetched or not _someone_there() or is_offline():
                 raise
             plan = look_up(missing.wanted, folder=missing.folder)
@@ -85,12 +85,12 @@ def _someone_there() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
-def _told(plan: "Plan") -> str:
-    from spider_cli.weights.status import status_of
+def _told(plan: "DownloadPlan") -> str:
+    from spider_cli.weights.status import status_on_hub
 
     record = plan.record
     facts = [record.repository, size_text(plan.missing), f"licence {record.licence or 'not named'}"]
-    known = status_of(plan.wanted.name)
+    known = status_on_hub(plan.wanted).as_of(plan)
     if not known.tuned:
         facts.append("a base model, not tuned for spider")
     if not known.machine_fit.fits:
@@ -101,7 +101,7 @@ def _told(plan: "Plan") -> str:
 class _Watch:
     """Says how much has come: on a terminal in one line, elsewhere at every tenth of it."""
 
-    def __init__(self, plan: "Plan", *, shown: bool) -> None:
+    def __init__(self, plan: "DownloadPlan", *, shown: bool) -> None:
         self._record = plan.record
         self._total = max(1, plan.record.size)
         self._here = self._before = self._total - plan.missing
@@ -122,12 +122,7 @@ class _Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         with self._writing:

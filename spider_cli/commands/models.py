@@ -77,8 +77,10 @@ def info(
     status = status_of(_resolved(name), revision)
     if status.state in ("absent", "partial"):
         try:
-            status = status.as_of(look_up(_reference(name, revision)).record)
+            status = status.as_of(look_up(_reference(name, revision)))
         except UsageError as error:
+            if not status.size:  # nothing is known of it here
+                raise
             messages.warning(error.message)
     if as_json:
         _object({"schema": "spider-model/1"} | status.to_json())
@@ -188,6 +190,11 @@ def remove(
     from spider_cli.commands.downloading import confirmed, size_text
     from spider_cli.weights.removing import Removal
 
+    if "@" in name:
+        raise UsageError(
+            f"{name}: all revisions of a model are removed together",
+            hint=f"spider models remove {name.partition('@')[0]}",
+        )
     removal = Removal(_reference(name, None))
     if not removal.there:
         raise UsageError(
@@ -228,6 +235,7 @@ def default(
 ) -> None:
     """Choose the model that is used where --model is not given. Without NAME: print it."""
     from spider_cli.weights import DEFAULT, NotDownloadedError, find_model
+    from spider_cli.weights.catalogue import folder_of
     from spider_cli.weights.places import default_name, set_default
 
     if name is None:
@@ -235,14 +243,12 @@ def default(
         return
     if name == DEFAULT:
         raise UsageError("the default cannot be the default", hint="spider models default nano")
-    folder = Path(name).expanduser().absolute()
     try:
-        found = find_model(name).path
+        find_model(name)
     except NotDownloadedError as error:
         messages.warning(f"{error.message}; {error.hint}")
-        set_default(name)
-    else:
-        set_default(str(folder) if found.absolute() == folder else name)
+    folder = folder_of(name)
+    set_default(name if folder is None else str(folder.absolute()))
     typer.echo(default_name())
 
 
@@ -262,24 +268,9 @@ def _reference(name: str, revision: str | None) -> "Reference":
     Raises:
         UsageError: nothing.
     """
-    from spider_cli.weights import find_model
-    from spider_cli.weights.catalogue import BUNDLED, reference_to
+    from spider_cli.weights import hub_reference
 
-    name = _resolved(name)
-    wanted = None if Path(name).expanduser().is_dir() else reference_to(name, revision)
-    if wanted is not None or (wanted := _short(name, revision)) is not None:
-        return wanted
-    if name != BUNDLED:
-        find_model(name)  # says what is wrong with the name, if there is nothing of it
-    what = "comes with spider" if name == BUNDLED else "is a folder of yours"
-    raise UsageError(f"{name} {what}, and is not the hub's", hint="see spider models list")
-
-
-def _short(name: str, revision: str | None) -> "Reference | None":
-    """A short name means the hub's model even where a folder of that name lies here."""
-    from spider_cli.weights.catalogue import entry_of, reference_to
-
-    return reference_to(name, revision) if entry_of(name.partition("@")[0]) else None
+    return hub_reference(_resolved(name), revision)
 
 
 def _local(name: str, revision: str | None = None) -> Path:
@@ -291,11 +282,13 @@ def _local(name: str, revision: str | None = None) -> Path:
     from spider_cli.weights import find_model, find_segmenter
     from spider_cli.weights.catalogue import entry_of
 
-    asked = f"{name}@{revision}" if revision and "@" not in name else name
+    if revision is not None:
+        wanted = _reference(name, revision)
+        name = f"{wanted.name}@{wanted.revision}"
     entry = entry_of(name.partition("@")[0])
     if entry is not None and entry.kind == "segmenter":
-        return find_segmenter(asked)
-    return find_model(asked).path
+        return find_segmenter(name)
+    return find_model(name).path
 
 
 def _check_free(folder: Path, repository: str) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from spider_cli.errors import UsageError
 from spider_cli.weights.adapter import CONFIG, adapter_in
 from spider_cli.weights.cached import NotDownloadedError, cached, find_cached
-from spider_cli.weights.catalogue import BUNDLED, Reference, entry_of, reference_to, suggestion
+from spider_cli.weights.card import is_tuned
+from spider_cli.weights.catalogue import (
+    BUNDLED,
+    Reference,
+    entry_of,
+    folder_of,
+    reference_to,
+    suggestion,
+)
 from spider_cli.weights.places import DEFAULT, cache_folder, default_name
 from spider_cli.weights.records import read_record
 
@@ -25,6 +33,7 @@ __all__ = [
     "default_name",
     "find_model",
     "find_segmenter",
+    "hub_reference",
 ]
 
 
@@ -111,9 +120,7 @@ class ModelFolder:
 
     def tuned(self) -> bool:
         """True when it was taught spider's questions: nano, or what training wrote
-        (`spider_cli.weights.status.is_tuned`). Anything else is a base."""
-        from spider_cli.weights.status import is_tuned
-
+        (`spider_cli.weights.card.is_tuned`). Anything else is a base."""
         return not self.understands_names() or is_tuned(self.path)
 
     def understands_names(self) -> bool:
@@ -152,17 +159,17 @@ def find_model(name: str) -> ModelFolder:
             "spider models list",
             code="not_image_text",
         )
-    path = Path(name).expanduser()
-    if entry is None:
+    path = folder_of(name)
+    if path is not None:
         _no_unended_download(path, name)
         if adapter_in(path) is not None or (path / "config.json").is_file():
             return ModelFolder(path)
-    wanted = None if path.is_dir() and entry is None else reference_to(name)
+    wanted = reference_to(name) if path is None else None
     if wanted is None:
         raise UsageError(
             f"no model {name!r}: it is neither a name that spider knows (spider models list), nor "
             f"a folder with a config.json or {CONFIG}, nor a repository OWNER/NAME of the hub",
-            hint=_instead(path, name),
+            hint=_instead(name),
             code="model_missing",
         )
     found = find_cached(wanted)
@@ -182,13 +189,14 @@ def find_segmenter(name: str) -> Path:
     """
     if name == BUNDLED:
         return bundled_segmenter()
-    path = Path(name).expanduser()
-    for place in (path / "segmenter", path):
-        if (place / "config.json").is_file():
-            _no_unended_download(path, name)
-            return place
-    entry = entry_of(name.partition("@")[0])
-    wanted = None if path.is_dir() or (entry and entry.kind != "segmenter") else reference_to(name)
+    path, entry = folder_of(name), entry_of(name.partition("@")[0])
+    if path is not None:
+        _no_unended_download(path, name)
+        for place in (path / "segmenter", path):
+            if (place / "config.json").is_file():
+                return place
+    other = path is not None or (entry is not None and entry.kind != "segmenter")
+    wanted = None if other else reference_to(name)
     if wanted is None:
         raise UsageError(
             f"no segmenter {name!r}: it is neither a name that spider knows nor a folder with a "
@@ -198,6 +206,21 @@ def find_segmenter(name: str) -> Path:
             code="model_missing",
         )
     return find_cached(wanted)
+
+
+def hub_reference(name: str, revision: str | None = None) -> Reference:
+    """What on the hub a name stands for, be it on this machine or not.
+
+    Raises:
+        UsageError: it is nothing of the hub's, or two revisions are named.
+    """
+    wanted = reference_to(name, revision) if folder_of(name) is None else None
+    if wanted is not None:
+        return wanted
+    if name != BUNDLED:
+        find_model(name)  # says what is wrong with the name, if there is nothing of it
+    what = "comes with spider" if name == BUNDLED else "is a folder of yours"
+    raise UsageError(f"{name} {what}, and is not the hub's", hint="see spider models list")
 
 
 def _no_unended_download(path: Path, name: str) -> None:
@@ -217,7 +240,8 @@ def _no_unended_download(path: Path, name: str) -> None:
         )
 
 
-def _instead(path: Path, name: str) -> str:
+def _instead(name: str) -> str:
+    path = Path(name).expanduser()
     for file in ("config.json", CONFIG):
         if (path / "model" / file).is_file():
             return f"that is a training run: --model {path / 'model'}"

@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from spider_cli.errors import UsageError
-from spider_cli.weights.cached import NotDownloadedError, find_cached
+from spider_cli.weights.cached import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    NotDownloadedError,
+    find_cached,
+)
 from spider_cli.weights.catalogue import reference_to
 
-__all__ = ["CONFIG", "WEIGHTS", "Adapter", "adapter_in"]
+__all__ = ["CONFIG", "PICKLES", "WEIGHTS", "Adapter", "adapter_in"]
 
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
-_PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
+CONFIG, WEIGHTS = ADAPTER_CONFIG, ADAPTER_WEIGHTS
+PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def adapter_in(folder: Path) -> Adapter | None:
         return None
     config = _config(folder)
     if not (folder / WEIGHTS).is_file():
-        pickled = [path.name for path in folder.iterdir() if path.suffix in _PICKLES]
+        pickled = [path.name for path in folder.iterdir() if path.suffix in PICKLES]
         raise _unloadable(
             f"{folder} has no {WEIGHTS}"
             + (f"; {min(pickled)} is a pickle, which is not opened" if pickled else ""),
@@ -109,7 +113,7 @@ def _config(folder: Path) -> dict[str, Any]:
             f"{path} asks for Python of its own, which is not run",
             "merge it where you trust it (merge_and_unload of peft), and name the merged model",
         )
-    named = [text for text in _texts(value) if text.lower().endswith(_PICKLES)]
+    named = [text for text in _texts(value) if text.lower().endswith(PICKLES)]
     if named:
         raise _unloadable(
             f"{path} names {named[0]}, a pickle, which is not opened", "save it as safetensors"

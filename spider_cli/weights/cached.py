@@ -7,9 +7,25 @@ from spider_cli.errors import UsageError
 from spider_cli.weights.catalogue import Reference
 from spider_cli.weights.records import pinned, read_record
 
-__all__ = ["NotDownloadedError", "cached", "find_cached", "how_to_get", "snapshot_of", "storage_of"]
+__all__ = [
+    "ADAPTER_CONFIG",
+    "ADAPTER_WEIGHTS",
+    "INDEX",
+    "WHOLE",
+    "NotDownloadedError",
+    "cached",
+    "find_cached",
+    "how_to_get",
+    "snapshot_of",
+    "storage_of",
+]
 
-_INDEX = "model.safetensors.index.json"
+WHOLE = "model.safetensors"
+"""A model's weights in one file."""
+INDEX = "model.safetensors.index.json"
+"""Names the files of weights that come in several."""
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 class NotDownloadedError(UsageError):
@@ -114,11 +130,10 @@ def _reference(storage: Path, name: str) -> str | None:
 def _looks_whole(folder: Path) -> bool:
     """Of what another program fetched: a configuration, and every file of weights it needs."""
     if not (folder / "config.json").is_file():
-        adapter = ("adapter_config.json", "adapter_model.safetensors")
-        return all((folder / name).is_file() for name in adapter)
-    index = folder / _INDEX
+        return all((folder / name).is_file() for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS))
+    index = folder / INDEX
     if not index.is_file():
-        return any(folder.glob("*.safetensors"))
+        return (folder / WHOLE).is_file()
     try:
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, AttributeError, TypeError):

@@ -1,6 +1,7 @@
 """The models that have a short name, as their cards said when the list was made."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from spider_cli.errors import UsageError, did_you_mean
@@ -12,6 +13,7 @@ __all__ = [
     "Kind",
     "Reference",
     "entry_of",
+    "folder_of",
     "reference_to",
     "suggestion",
 ]
@@ -146,6 +148,13 @@ def reference_to(name: str, revision: str | None = None) -> Reference | None:
     if not all(c.isalnum() or c in "-_." for part in parts for c in part):
         return None
     return Reference(bare, bare, named or revision)
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder that a name stands for. A short name comes before a folder of the same name, and
+    a folder before the hub's OWNER/NAME."""
+    path = Path(name).expanduser()
+    return path if entry_of(name.partition("@")[0]) is None and path.is_dir() else None
 
 
 def suggestion(name: str) -> str:

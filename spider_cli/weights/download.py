@@ -14,10 +14,10 @@ from pathlib import Path
 from spider_cli.errors import UsageError
 from spider_cli.weights.checking import amiss, with_digest
 from spider_cli.weights.failures import explained_hub, passing
-from spider_cli.weights.hub import SILENT, Plan, Report
+from spider_cli.weights.hub import SILENT, DownloadPlan, Report
 from spider_cli.weights.partials import complete_partials, sweep_partials
 from spider_cli.weights.places import write_text
-from spider_cli.weights.records import Record, read_record, write_record
+from spider_cli.weights.records import Record, in_hub_cache, pin, read_record, write_record
 
 __all__ = ["fetch"]
 
@@ -25,7 +25,7 @@ _ROOM = 64_000_000
 """Bytes to be left free on the disk."""
 
 
-def fetch(plan: Plan, *, weights: bool = True, report: Report = SILENT) -> Path:
+def fetch(plan: DownloadPlan, *, weights: bool = True, report: Report = SILENT) -> Path:
     """Download what a plan names; at the end all of it is here, as the hub has it.
 
     Args:
@@ -71,7 +71,10 @@ def fetch(plan: Plan, *, weights: bool = True, report: Report = SILENT) -> Path:
 def _note(record: Record) -> None:
     """Record a whole download, and let a branch's name lead to it for other programs too."""
     write_record(record)
-    if record.folder.parent.name == "snapshots" and record.revision != record.commit:
+    if not in_hub_cache(record.folder):
+        return
+    pin(record)
+    if record.revision != record.commit:
         refs = record.folder.parent.parent / "refs" / record.revision
         with contextlib.suppress(UsageError):  # a convenience
             write_text(refs, record.commit)
@@ -81,7 +84,7 @@ def _covers(known: Record, wanted: Record) -> bool:
     return known.commit == wanted.commit and set(wanted.files) <= set(known.files)
 
 
-def _check_room(plan: Plan) -> None:
+def _check_room(plan: DownloadPlan) -> None:
     """Is there room for what is to come?
 
     Raises:
@@ -100,7 +103,7 @@ def _check_room(plan: Plan) -> None:
         )
 
 
-def _download(plan: Plan, report: Report) -> None:
+def _download(plan: DownloadPlan, report: Report) -> None:
     """Bring all files; once more where a file broke off, which the client does not do."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -116,7 +119,7 @@ def _download(plan: Plan, report: Report) -> None:
         _download_once(plan)
 
 
-def _download_once(plan: Plan) -> None:
+def _download_once(plan: DownloadPlan) -> None:
     import glob
 
     from huggingface_hub import snapshot_download
@@ -124,12 +127,11 @@ def _download_once(plan: Plan) -> None:
     record = plan.record
     with _quiet():
         complete_partials(record)
-        cached = record.folder.parent.name == "snapshots"
         snapshot_download(
             record.repository,
             revision=record.commit,
             allow_patterns=[glob.escape(name) for name in record.files],
-            local_dir=None if cached else record.folder,
+            local_dir=None if in_hub_cache(record.folder) else record.folder,
             library_name="spider-iqa",
         )
 

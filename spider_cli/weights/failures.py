@@ -93,7 +93,7 @@ def _explanation(error: BaseException, wanted: Reference, place: Path | None) ->
 
     if kind(errors.OfflineModeIsEnabled):
         return _said(
-            f"{wanted} is not on this machine, and spider is told to stay offline",
+            f"the hub cannot be asked for {wanted}: spider is told to stay offline",
             "leave --offline out (or unset HF_HUB_OFFLINE and SPIDER_OFFLINE); or fetch it "
             "elsewhere, and name its folder",
             "offline",

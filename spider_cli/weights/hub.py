@@ -7,26 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spider_cli.weights.cached import storage_of
+from spider_cli.weights.cached import ADAPTER_CONFIG, INDEX, storage_of
+from spider_cli.weights.card import TAG, licence_in
 from spider_cli.weights.catalogue import Reference
 from spider_cli.weights.failures import explained_hub, patiently
 from spider_cli.weights.partials import partial_bytes
 from spider_cli.weights.records import FileFacts, Record
-from spider_cli.weights.selection import INDEX, check_kind, needed_files, read_json
+from spider_cli.weights.selection import check_kind, needed_files, read_json
 
-__all__ = ["SILENT", "Plan", "Report", "bytes_here", "look_up"]
+__all__ = ["SILENT", "DownloadPlan", "Report", "bytes_here", "look_up"]
 
 _CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DownloadPlan:
     """What will be downloaded."""
 
     wanted: Reference
     record: Record
     base: str = ""
     """Of an adapter, the model that it changes."""
+    tuned: bool = False
+    """Was it taught spider's questions? Its card says so, or it is nano's kind."""
 
     @property
     def missing(self) -> int:
@@ -54,7 +57,7 @@ def look_up(
     weights: bool = True,
     remote_code: bool = False,
     report: Report = SILENT,
-) -> Plan:
+) -> DownloadPlan:
     """Ask the hub for a model, and see whether spider can take it. Nothing is kept.
 
     Args:
@@ -75,10 +78,9 @@ def look_up(
         )
         commit = str(info.sha)
         facts = _listing(api, wanted.repository, commit)
-        asked = {"config.json", "adapter_config.json", *([INDEX] if weights else [])} & set(facts)
+        asked = {"config.json", ADAPTER_CONFIG, *([INDEX] if weights else [])} & set(facts)
         settings = _read(wanted.repository, commit, asked)
-    if "config.json" in facts:
-        check_kind(wanted.repository, settings["config.json"], remote_code=remote_code)
+    check_kind(wanted.repository, settings, remote_code=remote_code)
     names = needed_files(
         wanted.repository, facts, settings.get(INDEX), weights=weights, code=remote_code
     )
@@ -91,8 +93,14 @@ def look_up(
         files={name: facts[name] for name in names},
         licence=_licence(info),
     )
-    base = settings.get("adapter_config.json", {}).get("base_model_name_or_path")
-    return Plan(wanted, record, str(base) if base and "config.json" not in facts else "")
+    base = settings.get(ADAPTER_CONFIG, {}).get("base_model_name_or_path")
+    nano = settings.get("config.json", {}).get("model_type") == "spider_nano"
+    return DownloadPlan(
+        wanted,
+        record,
+        base=str(base) if base and "config.json" not in facts else "",
+        tuned=nano or TAG in (info.tags or ()),
+    )
 
 
 def bytes_here(record: Record) -> int:
@@ -138,10 +146,8 @@ def _read(repository: str, commit: str, names: Collection[str]) -> dict[str, dic
 
 def _licence(info: Any) -> str:
     """The licence that the model's card names; "" where it names none."""
-    card = getattr(info, "card_data", None)
-    named = (card.get("license_name") if card.get("license") == "other" else None) if card else None
-    named = named or (card.get("license") if card else None)
-    if isinstance(named, str):
+    named = licence_in(info.card_data.to_dict()) if info.card_data else ""
+    if named:
         return named
     tags = [tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:")]
     return str(tags[0]) if tags else ""

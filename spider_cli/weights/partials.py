@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from spider_cli.weights.records import FileFacts, Record
+from spider_cli.weights.records import FileFacts, Record, in_hub_cache
 
 __all__ = ["complete_partials", "partial_bytes", "sweep_partials"]
 
@@ -73,7 +73,7 @@ def partial_bytes(record: Record, name: str) -> int:
 
 def _places(record: Record, name: str, etag: str) -> _Places:
     folder = record.folder
-    if folder.parent.name == "snapshots":
+    if in_hub_cache(folder):
         storage = folder.parent.parent
         blobs = storage / "blobs"
         lock = storage.parent / ".locks" / storage.name / f"{etag}.lock"
@@ -118,7 +118,6 @@ def _complete(record: Record, name: str, facts: FileFacts, places: _Places) -> N
             )
         if _sha256(partial) == etag:
             places.target.parent.mkdir(parents=True, exist_ok=True)
-            partial.chmod(0o666 & ~_umask())
             partial.replace(places.target)
         else:
             partial.unlink(missing_ok=True)
@@ -141,9 +140,3 @@ def _may_go_on(partial: Path, whole: int) -> bool:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

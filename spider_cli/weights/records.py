@@ -19,6 +19,8 @@ __all__ = [
     "FileFacts",
     "Record",
     "forget",
+    "in_hub_cache",
+    "pin",
     "pinned",
     "read_record",
     "recorded",
@@ -104,16 +106,23 @@ def write_record(record: Record) -> None:
         },
     }
     text = json.dumps(value, indent=1) + "\n"
-    if _in_hub_cache(record.folder):
+    if in_hub_cache(record.folder):
         write_text(_file_of(record.folder), text)
-        if record.whole:
-            write_text(_pin(record.repository), record.commit + "\n")
     else:
         write_text(record.folder / HIDDEN, text)
 
 
+def pin(record: Record) -> None:
+    """Let a repository's name, without a revision, mean this download from now on.
+
+    Raises:
+        UsageError: spider's cache takes no files.
+    """
+    write_text(_pin(record.repository), record.commit + "\n")
+
+
 def pinned(repository: str) -> str | None:
-    """The commit that the last download of a repository ended with."""
+    """The commit of a repository's last download that ended well."""
     try:
         return _pin(repository).read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):
@@ -157,7 +166,8 @@ def _same(noted: Path, folder: Path, file: Path) -> bool:
     return file == folder / HIDDEN or noted == folder
 
 
-def _in_hub_cache(folder: Path) -> bool:
+def in_hub_cache(folder: Path) -> bool:
+    """Is this folder a snapshot in the cache of the hub's client, and not one of the user's own?"""
     return folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")
 
 

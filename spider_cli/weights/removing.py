@@ -1,6 +1,5 @@
 """A repository taken out of the hub's cache, with all that spider noted of it."""
 
-import contextlib
 import shutil
 
 from spider_cli.errors import UsageError
@@ -30,22 +29,19 @@ class Removal:
     @property
     def size(self) -> int:
         """Bytes that it takes."""
-        blobs = self.storage / "blobs"
-        files = blobs.rglob("*") if blobs.is_dir() else self.storage.rglob("*")
+        files = (file for file in self.storage.rglob("*") if not file.is_symlink())
         return sum(file.stat().st_size for file in files if file.is_file())
 
     def run(self) -> None:
-        """Remove it. Weights first cease to count as a model, then go.
+        """Remove it. It first ceases to count as a model, then its weights go.
 
         Raises:
             UsageError: a file cannot be removed.
         """
         try:
-            snapshots = self.storage / "snapshots"
-            if snapshots.is_dir():
-                self._by_client()
-            if self.storage.is_dir():
-                shutil.rmtree(self.storage)
+            for folder in (self.storage / "snapshots", self.storage):
+                if folder.is_dir():
+                    shutil.rmtree(folder)
             shutil.rmtree(self.storage.parent / ".locks" / self.storage.name, ignore_errors=True)
         except OSError as error:
             raise UsageError(
@@ -54,19 +50,3 @@ class Removal:
                 code="cache_unwritable",
             ) from error
         forget(self.repository)
-
-    def _by_client(self) -> None:
-        """The hub's client knows what other repositories share with this one."""
-        from huggingface_hub import scan_cache_dir
-        from huggingface_hub.errors import CacheNotFound
-
-        with contextlib.suppress(CacheNotFound):
-            cache = scan_cache_dir(self.storage.parent)
-            commits = [
-                revision.commit_hash
-                for repository in cache.repos
-                if repository.repo_path.resolve() == self.storage.resolve()
-                for revision in repository.revisions
-            ]
-            if commits:
-                cache.delete_revisions(*commits).execute()

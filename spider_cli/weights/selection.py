@@ -7,19 +7,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from spider_cli.errors import UsageError
-from spider_cli.weights.adapter import CONFIG as ADAPTER_CONFIG
-from spider_cli.weights.adapter import WEIGHTS as ADAPTER_WEIGHTS
+from spider_cli.weights.adapter import PICKLES
+from spider_cli.weights.cached import ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, WHOLE
 
-__all__ = ["INDEX", "check_kind", "needed_files", "read_json"]
+__all__ = ["check_kind", "needed_files", "read_json"]
 
-INDEX = "model.safetensors.index.json"
-_WHOLE = "model.safetensors"
 _SETTINGS = (".json", ".jinja", ".txt", ".model")
 """Configurations, tokenizers, chat templates, spider's own settings."""
 _CARDS = ("README.md", "LICENSE", "LICENSE.md", "NOTICE")
 _FOLDERS = ("segmenter", "additional_chat_templates")
 """Folders that belong to a model: spider's, and the tokenizer's."""
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _OTHERS = (".h5", ".msgpack", ".gguf", ".onnx", ".npz")
 
 
@@ -63,10 +60,13 @@ def _is_setting(path: PurePosixPath, code: bool) -> bool:
 
 
 def _weights(repository: str, names: Collection[str], index: Mapping[str, Any] | None) -> set[str]:
-    beside = {name for name in names if name == f"segmenter/{_WHOLE}"}
+    beside = {name for name in names if name == f"segmenter/{WHOLE}"}
     if index is not None:
         listed = index.get("weight_map")
         shards = {str(name) for name in listed.values()} if isinstance(listed, dict) else set()
+        foreign = sorted(name for name in shards if not name.endswith(".safetensors"))
+        if foreign:
+            raise _pickled(repository, foreign[0])
         lacking = sorted(shards - set(names))
         if lacking or not shards:
             raise UsageError(
@@ -76,37 +76,54 @@ def _weights(repository: str, names: Collection[str], index: Mapping[str, Any] |
                 code="repository_incomplete",
             )
         return {INDEX, *shards, *beside}
-    if _WHOLE in names:
-        return {_WHOLE, *beside}
+    if WHOLE in names:
+        return {WHOLE, *beside}
     if ADAPTER_CONFIG in names and "config.json" not in names and ADAPTER_WEIGHTS in names:
         return {ADAPTER_WEIGHTS}
     top = [name for name in names if "/" not in name]
-    pickles = sorted(name for name in top if name.endswith(_PICKLES))
+    pickles = sorted(name for name in top if name.endswith(PICKLES))
     if pickles:
-        raise UsageError(
-            f"{repository} has its weights as pickles alone ({pickles[0]}), and a pickle can run "
-            "any program when it is opened",
-            hint="ask its owners for safetensors, or look for a revision or a copy that has them",
-            code="pickle_only",
-        )
+        raise _pickled(repository, pickles[0])
     others = sorted(name for name in top if name.endswith((*_OTHERS, ".safetensors")))
     held = f"; it has {others[0]}" if others else ""
     raise UsageError(
-        f"{repository} has no {_WHOLE}{held}",
+        f"{repository} has no {WHOLE}{held}",
         hint="name a repository of an image-text-to-text model of transformers, or of a segmenter",
         code="no_weights",
     )
 
 
-def check_kind(repository: str, config: Mapping[str, Any], *, remote_code: bool) -> None:
-    """See from config.json, before gigabytes are fetched, that spider can use a model.
+def _pickled(repository: str, name: str) -> UsageError:
+    return UsageError(
+        f"{repository} has its weights as pickles alone ({name}), and a pickle can run any program "
+        "when it is opened",
+        hint="ask its owners for safetensors, or look for a revision or a copy that has them",
+        code="pickle_only",
+    )
+
+
+def check_kind(
+    repository: str, settings: Mapping[str, Mapping[str, Any]], *, remote_code: bool
+) -> None:
+    """See from a repository's settings, before gigabytes are fetched, that spider can use a model.
 
     Args:
+        settings: what config.json and adapter_config.json say, by their names, where it has them.
         remote_code: does the user want a model that brings Python of its own?
 
     Raises:
-        UsageError: it brings code, or knows nothing of images.
+        UsageError: it brings code, knows nothing of images, or has neither file.
     """
+    config = settings.get("config.json")
+    if config is None:
+        if ADAPTER_CONFIG in settings:
+            return
+        raise UsageError(
+            f"{repository} has neither config.json nor {ADAPTER_CONFIG}",
+            hint="name a repository of an image-text-to-text model of transformers, or of a "
+            "segmenter",
+            code="not_image_text",
+        )
     kind = str(config.get("model_type"))
     if config.get("auto_map") and not _known(kind):
         if not remote_code:

@@ -3,22 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from spider_cli.errors import UsageError
-from spider_cli.weights import BUNDLED, bundled_segmenter, find_model
+from spider_cli.weights import BUNDLED, bundled_segmenter, find_model, hub_reference
 from spider_cli.weights.adapter import CONFIG as ADAPTER_CONFIG
 from spider_cli.weights.cached import cached, snapshot_of
-from spider_cli.weights.catalogue import CATALOGUE, Entry, Kind, entry_of, reference_to
+from spider_cli.weights.card import is_tuned
+from spider_cli.weights.catalogue import CATALOGUE, Entry, Kind, Reference, entry_of, folder_of
 from spider_cli.weights.machine import Fit, fit, this_machine
-from spider_cli.weights.records import Record, read_record, recorded
+from spider_cli.weights.records import read_record, recorded
 from spider_cli.weights.selection import read_json
 
-__all__ = ["State", "Status", "all_known", "is_tuned", "status_of"]
+if TYPE_CHECKING:
+    from spider_cli.weights.hub import DownloadPlan
+
+__all__ = ["State", "Status", "all_known", "status_of", "status_on_hub"]
 
 State: TypeAlias = Literal["bundled", "cached", "partial", "absent", "folder"]
-_TAG = "- image-quality-assessment"
-"""In the card that training writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,13 @@ class Status:
     note: str = ""
     machine_fit: Fit = field(default=Fit(True, ""))
 
-    def as_of(self, record: Record) -> "Status":
+    def as_of(self, plan: "DownloadPlan") -> "Status":
         """With what the hub says of one that is not here."""
+        record = plan.record
         parameters = self.parameters if entry_of(self.name) else _parameters(record.size)
         return replace(
             self,
+            tuned=plan.tuned,
             size=record.size,
             parameters=parameters,
             licence=record.licence or self.licence,
@@ -89,33 +92,18 @@ def status_of(name: str, revision: str | None = None, kind: Kind | None = None) 
     Raises:
         UsageError: the name is none of these.
     """
-    bare = name.partition("@")[0]
-    entry = entry_of(bare, kind)
-    if entry is not None and (revision or name) == bare:
+    entry = entry_of(name, kind)
+    if entry is not None and revision is None:
         return _of_entry(entry)
-    path = Path(name).expanduser()
-    if entry is None and path.is_dir():
+    path = folder_of(name)
+    if path is not None and revision is None:
         return _of_folder(name, path)
-    wanted = reference_to(name, revision)
-    if wanted is None:
-        find_model(name)  # says what is wrong with the name
-        raise UsageError(f"{name} has no revisions: it comes with spider")
-    return _of_hub(name, wanted.repository, wanted.revision, entry)
-
-
-def is_tuned(folder: Path) -> bool:
-    """Was the model of a folder taught spider's tasks? Its settings or its card say so."""
-    if any((folder / name).is_file() for name in ("scoring.json", "grounding.json")):
-        return True
-    try:
-        return _TAG in (folder / "README.md").read_text(encoding="utf-8").split("\n---", 1)[0]
-    except (OSError, UnicodeDecodeError):
-        return False
+    return status_on_hub(hub_reference(name, revision))
 
 
 def _of_entry(entry: Entry) -> Status:
     if entry.name != BUNDLED:
-        return _of_hub(entry.name, entry.repository, entry.revision, entry)
+        return status_on_hub(Reference(entry.name, entry.repository, entry.revision))
     folder = bundled_segmenter() if entry.kind == "segmenter" else bundled_segmenter().parent
     inner = () if entry.kind == "segmenter" else ("segmenter",)
     return Status(
@@ -131,22 +119,24 @@ def _of_entry(entry: Entry) -> Status:
     )
 
 
-def _of_hub(name: str, repository: str, revision: str | None, entry: Entry | None) -> Status:
-    folder = cached(repository, revision)
-    begun = folder or snapshot_of(repository, revision)
+def status_on_hub(wanted: Reference) -> Status:
+    """The status of a model of the hub, whatever folders of its name there are."""
+    entry, revision = entry_of(wanted.name), wanted.revision
+    folder = cached(wanted.repository, revision)
+    begun = folder or snapshot_of(wanted.repository, revision)
     record = read_record(begun) if begun is not None else None
     size = record.size if record else _size(folder) if folder else entry.size if entry else 0
     parameters = entry.parameters if entry else _parameters(size)
     state: State = "cached" if folder else "partial" if begun else "absent"
     return Status(
-        name=name,
-        kind=entry.kind if entry else "model",
+        name=wanted.name,
+        kind=entry.kind if entry else _kind(begun) if begun else "model",
         state=state,
         tuned=is_tuned(folder) if folder else bool(entry and entry.tuned),
         size=size,
         parameters=parameters,
         licence=(record.licence if record else "") or (entry.licence if entry else ""),
-        repository=repository,
+        repository=wanted.repository,
         revision=revision or (record.revision if record else None),
         commit=begun.name if begun else "",
         folder=folder,
@@ -157,15 +147,13 @@ def _of_hub(name: str, repository: str, revision: str | None, entry: Entry | Non
 
 def _of_folder(name: str, folder: Path) -> Status:
     found = find_model(name)
-    config = read_json(found.base / "config.json")
     size = _size(folder)
     weights = size + (_size(found.base) if found.base != found.path else 0)
     record = read_record(folder)
     adapter = (folder / ADAPTER_CONFIG).is_file() and found.base != found.path
-    kind: Kind = "segmenter" if "sam" in str(config.get("model_type")) else "model"
     return Status(
         name=name,
-        kind=kind,
+        kind=_kind(found.base),
         state="folder",
         tuned=is_tuned(folder),
         size=size,
@@ -178,6 +166,11 @@ def _of_folder(name: str, folder: Path) -> Status:
         note=f"an adapter of {found.base}" if adapter else "",
         machine_fit=fit(_parameters(weights), this_machine()),
     )
+
+
+def _kind(folder: Path) -> Kind:
+    kind = str(read_json(folder / "config.json").get("model_type"))
+    return "segmenter" if "sam" in kind else "model"
 
 
 def _parameters(size: int) -> int:

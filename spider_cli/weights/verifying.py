@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from spider_cli.errors import UsageError
-from spider_cli.weights import BUNDLED, find_model
-from spider_cli.weights.cached import NotDownloadedError, find_cached, how_to_get, snapshot_of
-from spider_cli.weights.catalogue import Reference, entry_of, reference_to
+from spider_cli.weights import BUNDLED, find_model, hub_reference
+from spider_cli.weights.cached import INDEX, find_cached, how_to_get, snapshot_of
+from spider_cli.weights.catalogue import Reference, folder_of
 from spider_cli.weights.checking import MANIFEST, amiss, broken_safetensors, manifest_of
 from spider_cli.weights.records import Record, read_record, write_record
 
@@ -45,16 +45,13 @@ def verify_model(name: str, revision: str | None = None) -> Verified:
     Raises:
         UsageError: the model is not here, or there is nothing to compare it with.
     """
-    path = Path(name).expanduser()
-    if name == BUNDLED or (entry_of(name) is None and path.is_dir()):
-        return _verify_folder(find_model(BUNDLED).path if name == BUNDLED else path)
-    wanted = reference_to(name, revision)
-    if wanted is None:
-        find_model(name)  # says what is wrong with the name
-        raise UsageError(f"{name} is no repository of the hub, and no folder")
+    path = find_model(BUNDLED).path if name == BUNDLED else folder_of(name)
+    if path is not None and revision is None:
+        return _verify_folder(path)
+    wanted = hub_reference(name, revision)
     folder = snapshot_of(wanted.repository, wanted.revision)
     if folder is None:
-        folder = find_cached(wanted)
+        folder = find_cached(wanted)  # says that it is not here
     record = read_record(folder)
     if record is None:
         record, against = _hub_record(wanted, folder), "the hub's checksums"
@@ -100,7 +97,8 @@ def _against_record(record: Record, against: str, cure: str) -> Verified:
 
 
 def _hub_record(wanted: Reference, folder: Path) -> Record:
-    """Of what another program fetched: what the hub says of it.
+    """Of what another program fetched: what the hub says of it. Such a program may have left out
+    files that it does not read, a licence or a card; only those that are here count, and weights.
 
     Raises:
         UsageError: the hub cannot be asked.
@@ -110,12 +108,18 @@ def _hub_record(wanted: Reference, folder: Path) -> Record:
     try:
         exact = Reference(wanted.name, wanted.repository, folder.name)
         record = look_up(exact, remote_code=True).record
-    except NotDownloadedError:
-        raise
     except UsageError as error:
         raise UsageError(
             f"{error.message}; and another program fetched {wanted}, so spider has no checksums",
             hint=error.hint,
             code=error.code,
         ) from error
-    return replace(record, revision=wanted.revision or "main")
+    files = {
+        file: facts
+        for file, facts in record.files.items()
+        if file in ("config.json", INDEX)
+        or file.endswith(".safetensors")
+        or (folder / file).is_symlink()
+        or (folder / file).exists()
+    }
+    return replace(record, revision=wanted.revision or "main", files=files)

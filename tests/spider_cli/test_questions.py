@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spider_cli import questions
 from spider_cli.errors import UsageError
-from spider_cli.questions import merge_distortions, parse_distortions, says_nothing, says_whole
+from spider_cli.reading import merge_distortions, parse_distortions, says_nothing, says_whole
 from spider_cli.results import Distortion
 from spider_cli.vocabulary import FAMILIES, NOUNS, SEVERITIES
 

@@ -18,11 +18,9 @@ from spider_cli.questions import (
     describe_question,
     describe_region_question,
     ground_question,
-    parse_distortions,
     refer_question,
-    says_nothing,
-    says_whole,
 )
+from spider_cli.reading import parse_distortions, says_nothing, says_whole
 from spider_cli.results import Description, Grounding, Score
 from spider_cli.rules import PAPER
 from spider_cli.scoring import LevelReader
@@ -32,7 +30,7 @@ from spider_cli.zero_shot import MEANINGS, NAMES, Task, instructed
 from tests.spider_cli.test_chat import llava
 
 TASKS: tuple[Task, ...] = get_args(Task)
-CARD = "---\ntags:\n- image-quality-assessment\n- iqa\n---\n# Tuned\n"
+CARD = "---\ntags:\n- spider-iqa\n- iqa\n---\n# Tuned\n"
 
 # --- the words ----------------------------------------------------------------------------------
 
@@ -93,7 +91,15 @@ def test_what_was_tuned(tmp_path: Path, nano_folder: Path) -> None:
     assert find_model(BUNDLED).tuned() and find_model(str(nano_folder)).tuned()
     (tmp_path / "config.json").write_text('{"model_type": "llava"}', encoding="utf-8")
     assert not find_model(str(tmp_path)).tuned()
-    (tmp_path / "README.md").write_text("---\ntags: [vision]\n---\n# A base\n", encoding="utf-8")
+    for card in (
+        "---\ntags: [image-quality-assessment]\n---\n# Another's model of quality\n",
+        "# A base\n\n- spider-iqa\n",
+        "---\ntags: spider-iqa: no YAML\n---\n",
+    ):
+        (tmp_path / "README.md").write_text(card, encoding="utf-8")
+        assert not find_model(str(tmp_path)).tuned()
+    for name in ("grounding.json", "scoring.json"):  # the second stage, of a base
+        (tmp_path / name).write_text('{"temperature": 2}', encoding="utf-8")
     assert not find_model(str(tmp_path)).tuned()
     (tmp_path / "README.md").write_text(CARD, encoding="utf-8")
     assert find_model(str(tmp_path)).tuned()

@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spider_cli.phrases import OTHER_NAMES
-from spider_cli.questions import (
-    box_fractions,
-    describe_question,
-    describe_region_question,
-    parse_distortions,
-    says_nothing,
-    says_whole,
-)
+from spider_cli.questions import box_fractions, describe_question, describe_region_question
+from spider_cli.reading import parse_distortions, says_nothing, says_whole
 from spider_cli.results import Distortion
 from spider_cli.vocabulary import FAMILIES, HORIZONTAL, NOUNS, SEVERITIES, VERTICAL
 from trainer.annotate import ORDERS

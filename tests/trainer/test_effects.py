@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spider_cli.phrases import EFFECT, EVENT, OTHER_NAMES, REST, WHOLE
-from spider_cli.questions import parse_distortions
+from spider_cli.reading import parse_distortions
 from spider_cli.results import Distortion
 from spider_cli.vocabulary import FAMILIES, HORIZONTAL, SEVERITIES, VERTICAL
 from trainer.distortions import AUTHENTIC, TYPES

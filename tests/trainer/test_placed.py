@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spider_cli.questions import parse_distortions
+from spider_cli.reading import parse_distortions
 from trainer.placed import Placed, placed_distortions
 from trainer.places import Place, find_places
 

@@ -9,7 +9,7 @@ import pytest
 
 from spider_cli.endpoint import Endpoint
 from spider_cli.errors import UsageError
-from spider_cli.questions import parse_distortions
+from spider_cli.reading import parse_distortions
 from spider_cli.results import Distortion
 from tests.marked_photo import item, row, spanned
 from tests.openai_server import Fault, OpenAIServer, Request

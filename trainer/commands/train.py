@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spider_cli.commands.options import Debug
+from spider_cli.commands.options import Debug, Offline
 
 app = typer.Typer(no_args_is_help=True, help="Train models.")
 
@@ -63,6 +63,7 @@ def stage1(
         bool, typer.Option("--tensorboard", help="Log for TensorBoard as well, under RUN/runs.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+    offline: Offline = False,
     debug: Debug = False,
 ) -> None:
     """Teach a model to describe, refer and ground: the first stage, for models of any size.

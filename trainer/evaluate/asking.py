@@ -9,15 +9,16 @@ from spider_cli.errors import PhotoError, UsageError
 from spider_cli.evidence import Asked
 from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.photos import Photo
-from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
+from spider_cli.questions import SCORE_QUESTION
 from spider_cli.results import Grounding
 from spider_cli.scoring import LevelReader
+from spider_cli.zero_shot import Task
 from trainer.evaluate.cases import GRADED, Case
 from trainer.evaluate.confidence import axes_of, odds_of
 from trainer.evaluate.outcomes import Prediction
 from trainer.evaluate.shared_segmenter import SharedSegmenter
 
-__all__ = ["FileSystem", "ModelSystem", "Shown", "System", "choice_question"]
+__all__ = ["FileSystem", "ModelSystem", "Shown", "System", "asked_of", "choice_question"]
 
 _LETTERS = "ABCDEFGH"
 T = TypeVar("T")
@@ -98,12 +99,13 @@ class ModelSystem:
             segmenter = self.segmenter
             grounder = self.auditor.grounder(lambda: segmenter)
         for batch in _parts(spoken, self.auditor.batch_size):
-            answers = model.ask([Ask(look, case.question) for case, look, _ in batch])
-            for (case, look, photo), answer in zip(batch, answers, strict=True):
-                said = Asked(look, case.question, answer)
+            asks = [Ask(look, asked_of(self.auditor, case)) for case, look, _ in batch]
+            answers = model.ask(asks)
+            for (case, look, photo), ask, answer in zip(batch, asks, answers, strict=True):
+                said = Asked(look, ask.question, answer)
                 if case.grounding and grounder is not None:
                     found[case.id] = _grounded(
-                        grounder.ground(photo, look, case.question, answer),
+                        grounder.ground(photo, look, ask.question, answer),
                         answer,
                         axes_of(model, said, grounder.temperature),
                     )
@@ -117,14 +119,19 @@ class ModelSystem:
         self, model: LanguageModel, part: Sequence[tuple[Case, Look]]
     ) -> dict[str, Prediction]:
         if self._levels is None:
-            self._levels = LevelReader(model, self.auditor.temperature("scoring"))
-        levels = self._levels
-        asks = [Ask(look, SCORE_QUESTION, prefix=SCORE_PREFIX) for _, look in part]
-        rows = model.next_logits(asks)
+            question = self.auditor.worded("score", SCORE_QUESTION)
+            self._levels = model.scorer(self.auditor.temperature("scoring"), question)
+        rated = self._levels.rate([look for _, look in part])
         return {
-            case.id: Prediction(score=levels.read(row).score)
-            for (case, _), row in zip(part, rows, strict=True)
+            case.id: Prediction(score=one.score) for (case, _), one in zip(part, rated, strict=True)
         }
+
+
+def asked_of(auditor: Auditor, case: Case) -> str:
+    """A case's question as the commands ask the model: a base gets instructions with it."""
+    tasks: dict[str, Task] = {"refer_short": "refer_short", "refer_long": "refer_long"}
+    task = tasks.get(case.task, "ground" if case.grounding else "describe")
+    return auditor.worded(task, case.question)
 
 
 def choice_question(case: Case) -> str:

@@ -20,6 +20,7 @@ from spider_cli.errors import PhotoError, UsageError
 from spider_cli.questions import describe_question
 from trainer.annotate import MIN_CHANGE
 from trainer.datasets.schema import Item
+from trainer.datasets.store import sha256_of
 from trainer.describing import describe
 from trainer.distortions import distort, family_of, severity_of
 from trainer.distortions.light import to_light, to_pixels
@@ -32,8 +33,10 @@ from trainer.sources import LabelledPhoto, load_pixels, read_collection
 from trainer.truth import Applied, Pixels, Sample
 from trainer.wording import Wording
 
-__all__ = ["FAULTS", "MEGAPIXELS", "Frame", "camera_frame", "of_camera"]
+__all__ = ["FAULTS", "FRAMES", "MEGAPIXELS", "Frame", "camera_frame", "of_camera"]
 
+FRAMES = 120
+"""How many, where nobody says."""
 MEGAPIXELS = 24.0
 FAULTS: dict[str, dict[str, tuple[float, float]]] = {
     "noise": {
@@ -77,7 +80,7 @@ class Frame:
 
 
 def of_camera(
-    folders: Sequence[Path], *, size: int = 120, seed: int = 0, megapixels: float = MEGAPIXELS
+    folders: Sequence[Path], *, size: int = FRAMES, seed: int = 0, megapixels: float = MEGAPIXELS
 ) -> Benchmark:
     """Frames of `megapixels` from the photos in `folders`, made when they are asked for.
 
@@ -241,6 +244,6 @@ def _case(frame: Frame) -> Case:
 
 
 def _digest(paths: Sequence[Path], size: int, seed: int, megapixels: float) -> str:
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    sums = [sha256_of(path) for path in paths]
     text = f"camera/1 {size} {seed} {megapixels:g} {' '.join(sums)}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from spider_cli.evidence import Asked, Speaker, Unreadable, evidence_of
-from spider_cli.questions import parse_distortions
+from spider_cli.reading import parse_distortions, place_span
 from spider_cli.rules import PAPER
 from spider_cli.text_to_point import AXES, Emitted, closed_set, find_emitted
 from spider_cli.vocabulary import SEVERITIES
@@ -37,18 +37,19 @@ def odds_of(model: Speaker, asked: Asked) -> tuple[Odds, ...]:
 
 
 def axes_of(model: Speaker, asked: Asked, temperature: float) -> tuple[float, float] | None:
-    """P(right) and P(bottom) where the answer says a word of each axis; None elsewhere.
+    """P(right) and P(bottom) where the place that an answer means has a word of each axis; None
+    elsewhere, and nothing is asked again.
 
     Args:
         temperature: of equation 2.
     """
-    if any(find_emitted(asked.answer.pieces, words) is None for words in AXES.values()):
+    pieces = asked.answer.pieces
+    span = place_span("".join(pieces))
+    if any(find_emitted(pieces, words, span) is None for words in AXES.values()):
         return None
     try:
         [evidence] = evidence_of(model, [asked], PAPER)
     except Unreadable:
-        return None
-    if evidence.probed:
         return None
     right = closed_set(evidence.horizontal, temperature)[1]
     bottom = closed_set(evidence.vertical, temperature)[1]

@@ -89,7 +89,7 @@ def _several(task: str) -> About:
 
 
 def _grave(case: Case) -> bool:
-    return case.task == "describe" and any(one.severity != "mild" for one in case.distortions)
+    return case.task == "describe" and bool(measures.grave(case))
 
 
 def _placed(case: Case) -> bool:
@@ -206,10 +206,10 @@ def _description() -> Iterator[Figure]:
         words = f"{name}: clean, but faults named"
         yield share("false_alarm", words, clean, measures.false_alarm, good=False, flags=True)
         if task == "describe":
-            words = "photo: moderate or severe faults, not called clean"
-            yield share("noticed", words, _grave, measures.noticed, flags=True)
             words = "photo: moderate and severe faults named"
             yield share("recall_grave", words, _grave, measures.grave_named)
+            words = "photo: moderate or severe faults, not called clean"
+            yield share("noticed", words, _grave, measures.noticed, flags=True)
             words, soft = "photo: soft at 100% but clean, called so", _subtask(task, "soft")
             yield share("soft", words, soft, measures.called_clean, flags=True)
             words, fine = "photo: fault visible at 100% only, named", _subtask(task, "fine")

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from spider_cli.masks import decode_mask
-from spider_cli.questions import merge_distortions, parse_distortions, says_nothing, says_whole
+from spider_cli.reading import merge_distortions, parse_distortions, says_nothing, says_whole
 from spider_cli.text_to_point import find_emitted
 from spider_cli.vocabulary import HORIZONTAL, VERTICAL
 from trainer.evaluate.cases import Case, Target

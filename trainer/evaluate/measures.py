@@ -30,6 +30,7 @@ __all__ = [
     "false_alarm",
     "family_counts",
     "giou_share",
+    "grave",
     "grave_named",
     "inside",
     "iou_by_task",
@@ -86,10 +87,15 @@ def named(case: Case, outcome: Outcome) -> Sequence[float]:
     return _found(true, outcome), len(true)
 
 
+def grave(case: Case) -> set[str]:
+    """Families of its moderate and severe distortions."""
+    return {one.family for one in case.distortions if one.severity != SEVERITIES[0]}
+
+
 def grave_named(case: Case, outcome: Outcome) -> Sequence[float]:
     """`named`, of moderate and severe distortions."""
-    grave = {one.family for one in case.distortions if one.severity != SEVERITIES[0]}
-    return _found(grave, outcome), len(grave)
+    families = grave(case)
+    return _found(families, outcome), len(families)
 
 
 def _found(families: set[str], outcome: Outcome) -> int:
@@ -204,23 +210,20 @@ def binned(pairs: list[tuple[float, float]]) -> Sequence[float] | None:
     return [float(value) for value in bin_sums(table[:, 0], table[:, 1]).sum(axis=0)]
 
 
-def severity_odds(case: Case, outcome: Outcome) -> list[tuple[float, float]]:
-    """Of families named rightly: the probability of the severity word said, and if it is right."""
+def severity_odds(
+    case: Case, outcome: Outcome, word: str | None = None
+) -> list[tuple[float, float]]:
+    """Of families named rightly: the probability of a severity word, and if it is right.
+
+    Args:
+        word: said or not; None: the one that was said.
+    """
     true = {one.family: one.severity for one in case.distortions}
     return [
-        (one.probabilities[SEVERITIES.index(one.said)], float(true[one.family] == one.said))
+        (one.probabilities[SEVERITIES.index(asked)], float(true[one.family] == asked))
         for one in outcome.odds
         if outcome.ok and one.family in true
-    ]
-
-
-def _one_word(word: str, case: Case, outcome: Outcome) -> list[tuple[float, float]]:
-    """Of families named rightly: the probability of a word, said or not, and if it is right."""
-    true = {one.family: one.severity for one in case.distortions}
-    return [
-        (one.probabilities[SEVERITIES.index(word)], float(true[one.family] == word))
-        for one in outcome.odds
-        if outcome.ok and one.family in true
+        for asked in [word or one.said]
     ]
 
 
@@ -232,7 +235,7 @@ def _axis(index: int, truth: str, case: Case, outcome: Outcome) -> list[tuple[fl
     return [(outcome.axes[index], case.point[index] if truth == "place" else float(second))]
 
 
-SEVERITY_WORDS: dict[str, Pairs] = {word: partial(_one_word, word) for word in SEVERITIES}
+SEVERITY_WORDS: dict[str, Pairs] = {word: partial(severity_odds, word=word) for word in SEVERITIES}
 """Severity word -> its probabilities and truths."""
 AXES: dict[tuple[str, str], Pairs] = {
     (name, truth): partial(_axis, index, truth)

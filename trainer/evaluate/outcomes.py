@@ -30,7 +30,7 @@ class Odds:
         return {
             "family": self.family,
             "said": self.said,
-            "probabilities": [round(p, 5) for p in self.probabilities],
+            "probabilities": list(self.probabilities),
         }
 
 

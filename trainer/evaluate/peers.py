@@ -35,7 +35,8 @@ class Peer:
     """What must be there to import."""
     install: str
     judge: Callable[[Pixels], Verdict]
-    """Scores, higher is better, all under one column each; see `_flagged` for flags."""
+    """(height, width, 3) uint8 RGB -> all of its columns: scores, higher is better; flags, the
+    names of what is wrong in `Outcome.other`."""
     flags: str = ""
     """The column that says whether anything is wrong; "" for packages that say no such thing."""
 

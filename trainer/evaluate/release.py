@@ -7,15 +7,16 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from spider_cli.errors import UsageError
 from trainer.evaluate.measuring import Measured, reload
 from trainer.evaluate.saved import RELIABILITY, REPORT, SHEET, is_results, write_files
-from trainer.evaluate.table import Grid, markdown, peer_grids
+from trainer.evaluate.table import Grid, escaped, markdown, peer_grids
 from trainer.evaluate.values import SYSTEM, Value
+from trainer.tuning.tables import build
 
 __all__ = [
     "CRITERIA",
@@ -48,8 +49,23 @@ class Criterion:
     floor: float | None = None
     bar: float | None = None
     higher_is_better: bool = True
-    needs: Mapping[str, Any] | None = None
-    """`figure` of the same results that must be at `least` so much, else it is below the floor."""
+    needs: str | None = None
+    """Another figure of the same results that must be `least` or more, else it is below the
+    floor."""
+    least: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.floor is None) != (self.bar is None):
+            raise UsageError("floor and bar go together")
+        if (self.needs is None) != (self.least is None):
+            raise UsageError("needs and least go together")
+
+
+@dataclass(frozen=True, slots=True)
+class _Criteria:
+    """The TOML file."""
+
+    criterion: tuple[Criterion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,8 @@ class Judged:
             "floor": one.floor,
             "bar": one.bar,
             "higher_is_better": one.higher_is_better,
+            "needs": one.needs,
+            "least": one.least,
             "status": self.status,
         }  # fmt: skip
 
@@ -144,9 +162,8 @@ class Release:
         for name, one in self.parts.items():
             head = one.header
             revision = f" (revision {head.revision})" if head.revision else ""
-            lines.append(
-                f"- {name}: {head.system}{revision} on {head.target}, SHA-256 {head.data[:16]}"
-            )
+            told = f"{head.system}{revision} on {head.target}, SHA-256 {head.data[:16]}"
+            lines.append(f"- {escaped(name)}: {escaped(told)}")
         lines += ["", "Intervals hold 95% of resamplings of groups of photos.", ""]
         for grid in self.grids():
             lines += markdown(grid)
@@ -204,30 +221,17 @@ def judge_release(folders: Sequence[Path], criteria: Path = CRITERIA) -> Release
     return Release(rows, parts, named)
 
 
-def read_criteria(file: Path = CRITERIA) -> list[Criterion]:
+def read_criteria(file: Path = CRITERIA) -> tuple[Criterion, ...]:
     """The criteria in a TOML file, in its order.
 
     Raises:
-        UsageError: it cannot be read, or a criterion has a key that there is not.
+        UsageError: it cannot be read, or a criterion is not as it should be; says which.
     """
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: {error}", code="bad_criteria") from error
-    known = {one.name for one in fields(Criterion)}
-    found = []
-    for number, one in enumerate(table.get("criterion", []), 1):
-        if unknown := set(one) - known:
-            raise UsageError(f"{file}, criterion {number}: unknown key {min(unknown)!r}")
-        if (one.get("floor") is None) != (one.get("bar") is None):
-            raise UsageError(f"{file}, criterion {number}: floor and bar go together")
-        try:
-            found.append(Criterion(**one))
-        except TypeError as error:
-            raise UsageError(f"{file}, criterion {number}: {error}") from error
-    if not found:
-        raise UsageError(f"{file} has no criterion", code="bad_criteria")
-    return found
+    return build(_Criteria, table, file=str(file)).criterion
 
 
 def _judged(criterion: Criterion, values: Mapping[tuple[str, str], tuple[Value, int]]) -> Judged:
@@ -243,9 +247,9 @@ def _judged(criterion: Criterion, values: Mapping[tuple[str, str], tuple[Value, 
         status = "below floor"
     elif sign * value.value >= sign * criterion.bar:
         status = "at bar"
-    if criterion.needs is not None:
-        needed = values.get((criterion.on, criterion.needs["figure"]))
-        if needed is None or needed[0].value < criterion.needs["least"]:
+    if criterion.needs is not None and criterion.least is not None:
+        needed = values.get((criterion.on, criterion.needs))
+        if needed is None or needed[0].value < criterion.least:
             status = "below floor"
     return Judged(criterion, value, cases, status)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from trainer.charts import COLOURS, blank, dress
 from trainer.evaluate.bins import bins_of, expected_error
 from trainer.evaluate.measures import AXES, SEVERITY_WORDS, Pairs, severity_odds
 from trainer.evaluate.outcomes import Result
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Panel", "diagram", "panels_of"]
 
 Numbers = npt.NDArray[np.float64]
-_SIDE, _DOTS = 3.6, 100
-"""Of a panel: inches, and pixels an inch."""
-_COLOURS = ("#0072b2", "#d55e00", "#009e73")
-"""Okabe and Ito's: told apart by people who do not see all colours."""
+_WIDTH, _HEIGHT = 3.6, 4.86
+"""Of a panel, inches of 100 pixels."""
 _FEW = 5
 """Dots of fewer cases are drawn hollow: they say little."""
 
@@ -79,15 +78,8 @@ def diagram(results: Sequence[Result]) -> bytes | None:
     panels = panels_of(results)
     if not panels:
         return None
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    size = (_SIDE * len(panels), _SIDE * 1.35)
-    figure = Figure(figsize=size, dpi=_DOTS, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(
-        2, len(panels), squeeze=False, sharex="col", height_ratios=(3, 1), gridspec_kw={}
-    )
+    figure = blank(_WIDTH * len(panels), _HEIGHT)
+    axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", height_ratios=(3, 1))
     for column, panel in enumerate(panels):
         _draw_lines(axes[0, column], panel)
         _draw_counts(axes[1, column], panel)
@@ -106,7 +98,7 @@ def _line(name: str, pairs: Pairs, results: Sequence[Result]) -> Line | None:
 
 def _draw_lines(axes: "Axes", panel: Panel) -> None:
     axes.plot((0, 1), (0, 1), color="#999999", linewidth=1, linestyle="--")
-    for line, colour in zip(panel.lines, _COLOURS, strict=False):
+    for line, colour in zip(panel.lines, COLOURS, strict=False):
         bins = [one for one in bins_of(line.said, line.true) if one.count]
         label = f"{line.name}: ECE {line.error:.3f}, n = {len(line.said):,}"
         axes.plot(
@@ -118,18 +110,16 @@ def _draw_lines(axes: "Axes", panel: Panel) -> None:
             axes.plot(one.said, one.true, "o", color=colour, markerfacecolor=inner, markersize=5)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    axes.set_title(panel.title, loc="left", fontsize=11)
+    dress(axes, panel.title)
     axes.set_ylabel(panel.truth, fontsize=9)
-    axes.grid(color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
     axes.legend(loc="upper left", fontsize=7.5, framealpha=0.85)
 
 
 def _draw_counts(axes: "Axes", panel: Panel) -> None:
-    for line, colour in zip(panel.lines, _COLOURS, strict=False):
+    for line, colour in zip(panel.lines, COLOURS, strict=False):
         bins = bins_of(line.said, line.true)
         edges = [*(one.low for one in bins), bins[-1].high]
         axes.stairs([one.count for one in bins], edges, color=colour, linewidth=1.3)
     axes.set_xlabel("probability", fontsize=9)
     axes.set_ylabel("cases", fontsize=9)
-    axes.grid(color="#dddddd", linewidth=0.7)
+    dress(axes)

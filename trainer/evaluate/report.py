@@ -7,7 +7,7 @@ from trainer.evaluate.outcomes import Result
 from trainer.evaluate.saved import RELIABILITY, SHEET, WORST, Header
 from trainer.evaluate.table import Grid, counts_line, escaped, markdown
 from trainer.evaluate.tally import Tally
-from trainer.evaluate.texts import answer_of, title_of, truth_of
+from trainer.evaluate.texts import facts_of, title_of
 from trainer.evaluate.worst import picture_name
 
 __all__ = ["report"]
@@ -80,23 +80,12 @@ def _lines(
 
 
 def _case(number: int, result: Result, pictures: Collection[str]) -> Iterator[str]:
-    case, outcome = result.case, result.outcome
-    yield f"### {number}. {escaped(case.id)}: {escaped(title_of(case))}"
+    yield f"### {number}. {escaped(result.case.id)}: {escaped(title_of(result.case))}"
     yield ""
     name = picture_name(number, result)
     if name in pictures:
-        yield f"![{escaped(case.id)}]({WORST}/{name})"
+        yield f"![{escaped(result.case.id)}]({WORST}/{name})"
         yield ""
-    if case.question:
-        yield f"- Question: {escaped(case.question)}"
-    for letter, option in zip("ABCDEFGH", case.options, strict=False):
-        yield f"- Option {letter}: {escaped(option)}"
-    yield f"- Answer: {escaped(answer_of(outcome))}"
-    yield f"- Truth: {escaped(truth_of(case))}"
-    if case.target == "region" and outcome.overlap is not None:
-        intersection, union = outcome.overlap
-        yield f"- Intersection over union: {intersection / max(union, 1):.3f}"
-    if outcome.reason:
-        yield f"- {outcome.status.capitalize()}: {escaped(outcome.reason)}"
-    yield f"- Photo: {escaped(case.source)}"
+    for name, text in facts_of(result):
+        yield f"- {name}: {escaped(text)}"
     yield ""

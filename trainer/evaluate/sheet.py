@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from trainer.evaluate.outcomes import Result
-from trainer.evaluate.texts import answer_of, title_of, truth_of
+from trainer.evaluate.texts import facts_of, title_of
 from trainer.evaluate.worst import ANSWER, ASKED, TRUTH, picture_name
 
 __all__ = ["contact_sheet"]
@@ -16,6 +16,8 @@ _COLUMNS, _WIDE, _PAD, _SIZE = 4, 360, 12, 13
 _LINES = 6
 """Lines that a text may take before it ends in dots."""
 _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
+_LEGIBLE = ("Answer", "Truth", "Intersection over union")
+"""What is not faint below a picture."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -79,18 +81,9 @@ def _tile(number: int, result: Result, pictures: Mapping[str, bytes], font: Font
 
 
 def _texts(number: int, result: Result) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    case, outcome = result.case, result.outcome
-    yield f"{number}. {case.id}: {title_of(case)}", _INK
-    if case.question:
-        yield f"Question: {case.question}", _FAINT
-    yield f"Answer: {answer_of(outcome)}", _INK
-    yield f"Truth: {truth_of(case)}", _INK
-    if case.target == "region" and outcome.overlap is not None:
-        intersection, union = outcome.overlap
-        yield f"Intersection over union: {intersection / max(union, 1):.3f}", _INK
-    if outcome.reason:
-        yield f"{outcome.status.capitalize()}: {outcome.reason}", _FAINT
-    yield f"Photo: {case.source}", _FAINT
+    yield f"{number}. {result.case.id}: {title_of(result.case)}", _INK
+    for name, text in facts_of(result):
+        yield f"{name}: {text}", _INK if name in _LEGIBLE else _FAINT
 
 
 def _wrapped(text: str, font: Font) -> list[str]:

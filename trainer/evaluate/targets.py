@@ -7,7 +7,7 @@ from spider_cli.errors import UsageError, nearest
 from trainer.datasets.entries import Scale
 from trainer.datasets.store import CONFIG
 from trainer.evaluate.benchmark import Benchmark, of_data_set, of_list, of_lists
-from trainer.evaluate.camera import of_camera
+from trainer.evaluate.camera import FRAMES, of_camera
 from trainer.evaluate.saved import is_results
 
 __all__ = ["SUITES", "kind_of", "open_benchmark"]
@@ -71,7 +71,7 @@ def open_benchmark(
     if target == "camera":
         if not photos:
             raise UsageError("camera needs --photos DIR", hint="a folder of full-size photos")
-        return of_camera(photos, seed=seed, **({} if size is None else {"size": size}))
+        return of_camera(photos, seed=seed, size=FRAMES if size is None else size)
     path = Path(target)
     if (path / CONFIG).is_file():
         if photos:

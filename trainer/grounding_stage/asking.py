@@ -15,11 +15,12 @@ from spider_cli.auditor import Auditor
 from spider_cli.evidence import Asked, Evidence, evidence_of
 from spider_cli.lmm import Ask
 from spider_cli.masks import decode_mask, encode_mask
-from spider_cli.questions import says_nothing, says_whole
+from spider_cli.reading import says_nothing, says_whole
 from spider_cli.results import Mask
 from spider_cli.rules import Rule
 from spider_cli.segmenter import Embedding, Segmenter
 from trainer.datasets.schema import Item
+from trainer.evaluate.asking import asked_of
 from trainer.evaluate.benchmark import Benchmark
 from trainer.evaluate.cases import Case
 from trainer.evaluate.grading import target_mask
@@ -134,15 +135,16 @@ def _ask(
 ) -> Iterator[Question]:
     model, size = auditor.load(), auditor.batch_size
     [look] = model.look([item.sample.pixels])
+    asks = [Ask(look, asked_of(auditor, case)) for case in cases]
     answers = [
         answer
-        for start in range(0, len(cases), size)
-        for answer in model.ask([Ask(look, case.question) for case in cases[start : start + size]])
+        for start in range(0, len(asks), size)
+        for answer in model.ask(asks[start : start + size])
     ]
     said = [_said(answer.text) for answer in answers]
     placed = [
-        (case, Asked(look, case.question, answer))
-        for case, answer, what in zip(cases, answers, said, strict=True)
+        (case, Asked(look, ask.question, answer))
+        for case, ask, answer, what in zip(cases, asks, answers, said, strict=True)
         if what == "place"
     ]
     evidence: dict[str, dict[Words, Evidence]] = {case.id: {} for case in cases}

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from spider_cli.auditor import Auditor
 from spider_cli.lmm import Ask
 from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
-from spider_cli.scoring import LevelReader
 from spider_cli.vocabulary import LEVEL_WEIGHTS, LEVELS
 from trainer.evaluate.benchmark import Benchmark
 from trainer.evaluate.cases import Case
@@ -70,15 +69,15 @@ def measure_scores(
         UsageError: the tokenizer cannot tell the level words apart.
     """
     model = auditor.load()
-    ids = LevelReader(model, 1.0).ids
+    reader = model.scorer(1.0, auditor.worded("score", SCORE_QUESTION))
     opinions = {case.photo: case for case in cases}
     rows: list[list[float]] = []
     known: list[Case] = []
     for opened in benchmark.photos(set(opinions)):
         if opened.item is not None:
             [look] = model.look([opened.item.sample.pixels])
-            [logits] = model.next_logits([Ask(look, SCORE_QUESTION, prefix=SCORE_PREFIX)])
-            rows.append([float(logits[i]) for i in ids])
+            [logits] = model.next_logits([Ask(look, reader.question, prefix=SCORE_PREFIX)])
+            rows.append([float(logits[i]) for i in reader.ids])
             known.append(opinions[opened.cases[0].photo])
         step()
     chi = np.array(rows)

@@ -9,6 +9,7 @@ from spider_cli.errors import UsageError
 from spider_cli.nano import register
 from spider_cli.weights.adapter import CONFIG as ADAPTER
 from spider_cli.weights.cached import cached, snapshot_of
+from spider_cli.weights.card import licence_in, read_card
 from spider_cli.weights.catalogue import Reference, reference_to
 from spider_cli.weights.download import fetch
 from spider_cli.weights.failures import is_offline
@@ -121,18 +122,7 @@ def skeleton(base: Base, dtype: "torch.dtype") -> Any:
 
 def licence_of(folder: Path) -> str:
     """The licence that a model's card names in its header; "" where there is none."""
-    try:
-        text = (folder / "README.md").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    if not text.startswith("---"):
-        return ""
-    named = {"license": "", "license_name": ""}
-    for line in text.split("\n---", 1)[0].splitlines():
-        key, _, value = line.partition(":")
-        if key in named:
-            named[key] = value.strip().strip("'\"")
-    return named["license_name"] if named["license"] == "other" else named["license"]
+    return licence_in(read_card(folder))
 
 
 def class_of(base: Base) -> Any:

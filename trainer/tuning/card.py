@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spider_cli import __version__
+from spider_cli.weights.card import TAG
 from trainer.tuning.base import NANO, NEW
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def model_card(
     head += ["pipeline_tag: image-text-to-text"]
     head += [f"library_name: {'peft' if adapter else 'transformers'}"]
     head += [f"license: {_quoted(licence)}"] if licence else []
-    head += ["tags:", "- image-quality-assessment", "- iqa", *(["- lora"] if adapter else [])]
+    head += ["tags:", f"- {TAG}", "- image-quality-assessment", "- iqa"]
+    head += ["- lora"] if adapter else []
     lines = [*head, "---", "", f"# {recipe.name}", ""]
     lines += [
         "Describes what is wrong with a photo, names the distortions in a region, and says where "

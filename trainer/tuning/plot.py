@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spider_cli.errors import UsageError
+from trainer.charts import COLOURS, blank, dress
 from trainer.tuning.log import read_log
 
 if TYPE_CHECKING:
@@ -18,12 +19,9 @@ Points: TypeAlias = Sequence[tuple[float, float]]
 
 _WIDTH, _HEIGHT = 10.0, 3.0
 """Of one panel, inches of 100 pixels."""
-_DOTS = 100
 _SMOOTH = 20
 """Lines of the log over which the thick loss curve averages."""
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-"""Okabe and Ito's: told apart by people who do not see all colours."""
-_MOST = len(_COLOURS)
+_MOST = len(COLOURS)
 _MARKED = 40
 """A curve of at most so many points shows each."""
 
@@ -119,13 +117,8 @@ def panels_of(rows: Sequence[dict[str, Any]]) -> list[Panel]:
 
 
 def draw(panels: Sequence[Panel], *, title: str = "") -> "Figure":
-    """Panels below one another, 1000 x 300 pixels each; no window, no state of pyplot's."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    size = (_WIDTH, _HEIGHT * len(panels))
-    figure = Figure(figsize=size, dpi=_DOTS, layout="constrained")
-    FigureCanvasAgg(figure)
+    """Panels below one another, 1000 x 300 pixels each."""
+    figure = blank(_WIDTH, _HEIGHT * len(panels))
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     for place, panel in zip(axes, panels, strict=True):
         _draw_panel(place, panel)
@@ -146,7 +139,7 @@ def _draw_panel(axes: "Axes", panel: Panel) -> None:
             axes.plot(xs, ys, color="#b0c4d8", linewidth=1, label=curve.name)
             continue
         marker = "o" if len(xs) <= _MARKED else ""
-        colour = _COLOURS[named % _MOST]
+        colour = COLOURS[named % _MOST]
         axes.plot(
             xs, ys, color=colour, linewidth=1.8, marker=marker, markersize=4, label=curve.name
         )
@@ -159,10 +152,8 @@ def _draw_panel(axes: "Axes", panel: Panel) -> None:
         axes.set_yscale("log", nonpositive="mask")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_title(panel.title, loc="left", fontsize=11)
+    dress(axes, panel.title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
 
 

@@ -4,13 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spider_cli.questions import (
-    box_fractions,
-    box_phrase,
-    parse_distortions,
-    says_nothing,
-    says_whole,
-)
+from spider_cli.questions import box_fractions, box_phrase
+from spider_cli.reading import parse_distortions, says_nothing, says_whole
 from spider_cli.results import Box
 from trainer.boxes import CLEAN_SHARE, OTHER_SHARE, OWN_SHARE
 from trainer.datasets.schema import row_id

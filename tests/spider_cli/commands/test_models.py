@@ -124,7 +124,9 @@ def test_the_way_of_a_model(hub: HubServer, here: Path, models: Models, tmp_path
     assert ("model", "owner/name") not in rows(models)
 
 
-def test_the_default(hub: HubServer, models: Models, tmp_path: Path) -> None:
+def test_the_default(
+    hub: HubServer, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert models("default").stdout == "nano\n"
     told = models("default", "smolvlm")
     assert told.stdout == "smolvlm\n"
@@ -136,6 +138,17 @@ def test_the_default(hub: HubServer, models: Models, tmp_path: Path) -> None:
     (folder / "config.json").write_text('{"model_type": "qwen3_vl"}', encoding="utf-8")
     assert models("default", folder).stdout == f"{folder}\n"
     assert models("path", "default").stdout == f"{folder}\n"
+    # An adapter whose base is not here is no less a folder, wherever spider is called from.
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    config = {"base_model_name_or_path": "owner/base", "peft_type": "LORA"}
+    (adapter / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    (adapter / "adapter_model.safetensors").touch()
+    monkeypatch.chdir(tmp_path)
+    told = models("default", "adapter")
+    assert told.stdout == f"{adapter}\n"
+    assert "spider models download owner/base" in told.stderr
+    assert models("default", "own").stdout == f"{folder}\n"
     for name in ("sam-b", "no-such", "default", tmp_path):
         with pytest.raises(UsageError):
             models("default", name)
@@ -190,6 +203,19 @@ def test_info_of_a_hub_that_does_not_answer(hub: HubServer, models: Models) -> N
     assert result.exit_code == 0
     assert "spider: warning: the hub is out of order (503)" in result.stderr
     assert "about 17.5 GB" in result.stdout
+    with pytest.raises(UsageError, match="out of order"):  # nothing is known of it here
+        models("info", "owner/name")
+
+
+def test_revisions_are_named_once(hub: HubServer, models: Models) -> None:
+    hub.add("owner/name", vision_model(), "main", "v1")
+    models("download", "owner/name@v1")
+    for command in ("path", "info", "verify"):
+        with pytest.raises(UsageError, match="two revisions"):
+            models(command, "owner/name@v1", "--revision", "main")
+    with pytest.raises(UsageError, match="all revisions of a model are removed together"):
+        models("remove", "owner/name@v1", "--yes")
+    assert models("path", "owner/name@v1").exit_code == 0
 
 
 def test_an_adapter_says_what_else_it_needs(hub: HubServer, models: Models) -> None:

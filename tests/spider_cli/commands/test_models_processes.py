@@ -186,6 +186,27 @@ def test_on_a_terminal_the_download_is_offered(
     assert (downloaded["model"], downloaded["revision"]) == ("owner/nano", commit)
 
 
+def test_a_folder_in_part_is_offered_too(
+    hub: HubServer,
+    env: dict[str, str],
+    typed: Callable[..., tuple[int, str, str]],
+    photo: Path,
+    spider: Any,
+    tmp_path: Path,
+) -> None:
+    files = nano_files()
+    hub.add("owner/nano", files)
+    hub.fail("/cdn/", Fault(status=404))
+    folder = tmp_path / "own"
+    assert spider("models", "download", "owner/nano", "--dir", folder, env=env).code == 2
+    hub.mend()
+    code, out, shown = typed("y\n", "score", photo, "--json", "--model", folder)
+    assert code == 0, shown
+    assert "is there only in part" in shown and "Download it: owner/nano, " in shown
+    assert "not tuned" not in shown
+    assert json.loads(out)["model"] == str(folder)
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"], ids=["no", "enter", "end"])
 def test_whoever_does_not_want_it_gets_the_command(
     answer: str, hub: HubServer, typed: Callable[..., tuple[int, str, str]], photo: Path

@@ -120,6 +120,25 @@ def test_what_another_program_fetched_is_used(hub: HubServer, here: Path) -> Non
     assert cached("owner/name") == whole
 
 
+def test_shards_without_their_index_are_no_model(hub: HubServer, here: Path) -> None:
+    """As another program leaves them that was ended before the index came."""
+    from huggingface_hub import snapshot_download
+
+    hub.add("owner/name", vision_model())
+    shard = "model-00001-of-00002.safetensors"
+    snapshot_download("owner/name", allow_patterns=["config.json", shard])
+    assert cached("owner/name") is None
+
+
+def test_whether_it_is_tuned_its_card_says(hub: HubServer, here: Path) -> None:
+    hub.add("owner/name", vision_model())
+    assert not look_up(NAME).tuned
+    hub.repositories["owner/name"].tags = ["image-quality-assessment"]
+    assert not look_up(NAME).tuned
+    hub.repositories["owner/name"].tags = ["spider-iqa", "iqa"]
+    assert look_up(NAME).tuned
+
+
 def test_the_token_goes_to_the_hub_and_not_to_its_store(
     hub: HubServer, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

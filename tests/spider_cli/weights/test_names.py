@@ -63,7 +63,9 @@ def test_a_revision_of_its_own(hub: HubServer, here: Path) -> None:
     assert find_model("phi").path.name == commit
 
 
-def test_segmenters_are_no_models(hub: HubServer, here: Path, tmp_path: Path) -> None:
+def test_segmenters_are_no_models(
+    hub: HubServer, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="sam-b is a segmenter"):
         find_model("sam-b")
     with pytest.raises(NotDownloadedError, match="facebook/sam-vit-base"):
@@ -75,6 +77,13 @@ def test_segmenters_are_no_models(hub: HubServer, here: Path, tmp_path: Path) ->
     (tmp_path / "own" / "segmenter").mkdir(parents=True)
     (tmp_path / "own" / "segmenter" / "config.json").write_bytes(SAM["config.json"])
     assert find_segmenter(str(tmp_path / "own")) == tmp_path / "own" / "segmenter"
+    (tmp_path / "sam-b").mkdir()
+    (tmp_path / "sam-b" / "config.json").write_bytes(SAM["config.json"])
+    monkeypatch.chdir(tmp_path)
+    assert find_segmenter("sam-b") == folder  # a short name comes before a folder
+    assert find_segmenter("./sam-b") == Path("sam-b")
+    for name in ("facebook/sam-vit-base", "sam-b"):
+        assert status_of(name).kind == "segmenter"
     for name in ("qwen3-vl-8b", "sam-x", str(tmp_path)):
         with pytest.raises(UsageError, match="no segmenter"):
             find_segmenter(name)
@@ -160,6 +169,30 @@ def test_verify_compares_with_the_hub_what_another_program_fetched(
     assert "spider models download owner/name" in found.cure
     with pytest.raises(NotDownloadedError):
         find_model("owner/name")
+
+
+def test_verify_minds_only_what_another_program_fetched(hub: HubServer, here: Path) -> None:
+    """transformers leaves out cards; that makes no model less whole."""
+    from huggingface_hub import snapshot_download
+
+    hub.add("owner/name", vision_model())
+    folder = Path(snapshot_download("owner/name", allow_patterns=["*.json", "*.safetensors"]))
+    assert not (folder / "README.md").exists()
+    assert verify_model("owner/name").faults == {}
+    assert find_model("owner/name").path == folder
+    (folder / "tokenizer.json").unlink()
+    assert set(verify_model("owner/name").faults) == {"tokenizer.json"}
+
+
+def test_verify_does_not_choose_a_revision(hub: HubServer, here: Path) -> None:
+    from huggingface_hub import snapshot_download
+
+    hub.add("owner/name", vision_model(seed=1), "v1")
+    snapshot_download("owner/name", revision="v1")
+    new = hub.add("owner/name", vision_model(seed=5))
+    get("owner/name")
+    assert verify_model("owner/name", "v1").faults == {}
+    assert find_model("owner/name").path.name == new
 
 
 def test_verify_a_folder_without_a_manifest(tmp_path: Path) -> None:

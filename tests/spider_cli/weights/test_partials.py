@@ -7,7 +7,7 @@ import pytest
 
 from spider_cli.weights.catalogue import Reference
 from spider_cli.weights.download import fetch
-from spider_cli.weights.hub import Plan, bytes_here, look_up
+from spider_cli.weights.hub import DownloadPlan, bytes_here, look_up
 from tests.hub_server import HubServer, vision_model, weights
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -22,7 +22,7 @@ def files(hub: HubServer) -> dict[str, bytes]:
     return found
 
 
-def partial_of(plan: Plan, data: bytes, begun: bytes, number: int = 1) -> Path:
+def partial_of(plan: DownloadPlan, data: bytes, begun: bytes, number: int = 1) -> Path:
     """What huggingface_hub leaves behind when its process is killed."""
     digest = hashlib.sha256(data).hexdigest()
     if plan.record.folder.parent.name == "snapshots":

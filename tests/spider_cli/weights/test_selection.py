@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from spider_cli.errors import UsageError
-from spider_cli.weights.selection import INDEX, check_kind, needed_files
+from spider_cli.weights.cached import INDEX
+from spider_cli.weights.selection import check_kind, needed_files
 
 SETTINGS = ["config.json", "tokenizer.json", "chat_template.jinja", "merges.txt", "README.md"]
 SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -58,6 +59,7 @@ def test_code_is_taken_only_when_asked_for() -> None:
         (["onnx/weights.bin"], None, "no_weights", r"no model\.safetensors"),
         ([INDEX, SHARDS[0]], INDEXED, "repository_incomplete", SHARDS[1]),
         ([INDEX], {}, "repository_incomplete", "names no file"),
+        ([INDEX, "a.bin"], {"weight_map": {"a": "a.bin"}}, "pickle_only", r"a\.bin"),
     ],
 )
 def test_what_is_refused(names: list[str], index: Any, code: str, says: str) -> None:
@@ -79,22 +81,30 @@ def test_what_is_refused(names: list[str], index: Any, code: str, says: str) -> 
     ],
 )
 def test_models_that_see_are_taken(config: dict[str, Any]) -> None:
-    check_kind("owner/name", config, remote_code=False)
+    check_kind("owner/name", {"config.json": config}, remote_code=False)
 
 
 def test_code_of_a_repository_is_refused_unless_asked_for() -> None:
     config = {"model_type": "phi3_v", "auto_map": {"AutoModelForCausalLM": "modeling_x.Y"}}
     with pytest.raises(UsageError, match="Python of its own") as raised:
-        check_kind("owner/name", config, remote_code=False)
+        check_kind("owner/name", {"config.json": config}, remote_code=False)
     assert raised.value.code == "remote_code"
     assert "--remote-code" in raised.value.hint
-    check_kind("owner/name", config, remote_code=True)
+    check_kind("owner/name", {"config.json": config}, remote_code=True)
+    leading_out = {"config.json": config | {"model_type": "../models/sam"}}
     with pytest.raises(UsageError, match="Python of its own"):
-        check_kind("o/n", config | {"model_type": "../models/sam"}, remote_code=False)
+        check_kind("o/n", leading_out, remote_code=False)
 
 
 def test_a_model_of_text_alone_is_refused() -> None:
     text = json.loads('{"model_type": "llama", "hidden_size": 64, "rope_theta": 1e4}')
     with pytest.raises(UsageError, match="text alone") as raised:
-        check_kind("owner/name", text, remote_code=False)
+        check_kind("owner/name", {"config.json": text}, remote_code=False)
+    assert raised.value.code == "not_image_text"
+
+
+def test_weights_without_a_configuration_are_refused() -> None:
+    check_kind("owner/name", {"adapter_config.json": {}}, remote_code=False)
+    with pytest.raises(UsageError, match=r"neither config\.json nor") as raised:
+        check_kind("owner/name", {}, remote_code=True)
     assert raised.value.code == "not_image_text"

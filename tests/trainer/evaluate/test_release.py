@@ -34,7 +34,8 @@ on = "photos"
 figure = "describe.clean"
 floor = 0.5
 bar = 1.0
-needs = {{ figure = "describe.noticed", least = {least} }}
+needs = "describe.noticed"
+least = {least}
 
 [[criterion]]
 name = "beside"
@@ -150,7 +151,7 @@ def test_every_criterion_names_a_figure_that_there_is() -> None:
     assert {one.on for one in wanted} == {"photos", "opinion", "outside", "camera", "speed"}
     for one in wanted:
         assert one.on == "speed" or one.figure in known, one.name
-        assert one.needs is None or one.needs["figure"] in known
+        assert one.needs is None or one.needs in known
         if one.floor is not None and one.bar is not None:
             assert (one.bar >= one.floor) if one.higher_is_better else (one.bar <= one.floor)
 
@@ -158,10 +159,18 @@ def test_every_criterion_names_a_figure_that_there_is() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has no criterion"),
-        ("[[criterion]]\nname = 'a'\n", "criterion 1"),
+        ("", "the table 'criterion' is missing"),
+        ("[[criterion]]\nname = 'a'\n", r"'on' is missing at \[criterion.0\]"),
         ("[[criterion]]\nname = 'a'\non = 'b'\nfigure = 'c'\nflor = 1\n", "unknown key 'flor'"),
-        ("[[criterion]]\nname = 'a'\non = 'b'\nfigure = 'c'\nbar = 1\n", "go together"),
+        ("[[criterion]]\nname = 'a'\non = 'b'\nfigure = 'c'\nbar = 1\n", "floor and bar go"),
+        (
+            "[[criterion]]\nname = 'a'\non = 'b'\nfigure = 'c'\nneeds = 'd'\n",
+            r"needs and least go together at \[criterion.0\]",
+        ),
+        (
+            "[[criterion]]\nname = 'a'\non = 'b'\nfigure = 'c'\nfloor = 'low'\nbar = 1\n",
+            "floor must be a number, not 'low'",
+        ),
         ("[[criterion", "criteria.toml"),
     ],
 )

@@ -14,7 +14,8 @@ from spider_cli.evidence import Asked
 from spider_cli.lmm import Answer, Ask, Look
 from spider_cli.next_words import words_at
 from spider_cli.photos import photo_from_array
-from spider_cli.questions import describe_question, ground_question, parse_distortions
+from spider_cli.questions import describe_question, ground_question
+from spider_cli.reading import parse_distortions
 from spider_cli.results import Distortion
 from spider_cli.rules import PAPER
 from spider_cli.text_to_point import Emitted
@@ -100,6 +101,8 @@ def test_positions_are_read_at_a_temperature() -> None:
     right, bottom = axes_of(Toy(), said, 0.5) or (0, 0)
     assert (right, bottom) == pytest.approx((0.81 / 0.82, 0.04 / 0.68), abs=1e-4)
     assert axes_of(Toy(), answer("The left.", {}), 1.0) is None
+    # A word that belongs to no place is no axis of the place that is meant.
+    assert axes_of(Toy(), answer("The top has noise, right.", {}), 1.0) is None
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,41 @@ def test_the_data_sets_own_answers_are_perfect(items: list[Item]) -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_faults_are_counted_one_by_one(items: list[Item]) -> None:
+    """One fault of two is named in a description, a family too many in a box, one too few."""
+    said = {
+        "000000-00": (Distortion("blur", "severe"), Distortion("pixelate", "mild")),
+        "000000-02": (Distortion("blur", "mild"),),
+        "000000-03": (Distortion("noise", "mild"), Distortion("blur", "mild")),
+    }
+    results = [
+        replace(one, outcome=Outcome(distortions=said[one.case.id])) if one.case.id in said else one
+        for one in perfect(items)
+    ]
+    got = values(tally(results, rounds=50))
+    # Blur, not noise, and the other photo's darkening; no photo is called clean.
+    assert got["describe.recall_grave"] == pytest.approx(2 / 3)
+    assert got["describe.noticed"] == 1
+    assert (got["refer_short.accuracy_faulty"], got["refer_short.accuracy"]) == (0, 0.5)
+    assert (got["refer_long.named_one"], got["refer_long.accuracy_one"]) == (1, 0)
+    # Six families are named rightly; those of the two boxes with another severity.
+    assert got["words.severity"] == pytest.approx(4 / 6)
+
+
+def test_photos_with_several_regions_have_figures_of_their_own(items: list[Item]) -> None:
+    results = perfect(items)
+    missed = [
+        replace(one, outcome=Outcome(said="region", overlap=(1, 4)))
+        if one.case.task == "ground_hyd" and one.case.target == "region"
+        else one
+        for one in results
+    ]
+    assert values(tally(missed, rounds=50))["ground_hyd.miou_several"] == 0.25
+    alone = [replace(one, case=replace(one.case, regions=1)) for one in missed]
+    got = values(tally(alone, rounds=50))
+    assert got["ground_hyd.miou"] == 0.25 and "ground_hyd.miou_several" not in got
+
+
 def test_every_figure_is_a_share_between_its_interval(items: list[Item]) -> None:
     for row in tally(perfect(items), rounds=50).rows:
         for value in row.values.values():
