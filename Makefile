@@ -24,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install demo test lint format typecheck build clean \
-  prove-smoke prove-speed prove-data prove-distortions prove-eval prove-stage1 prove-stage2 \
+  prove-smoke prove-speed prove-data prove-distortions prove-eval prove-encode-once prove-stage1 prove-stage2 \
   prove-nano prove-throughput benchmark peers
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo 'make prove-data   build a data set, again, and killed three times: make prove-data PHOTOS=DIR'
 	@echo 'make prove-distortions  measure every type at every level: make prove-distortions PHOTOS=DIR'
 	@echo 'make prove-eval   build a data set of PHOTOS, verify it, measure the bundled model on it'
+	@echo 'make prove-encode-once  what four tasks cost beside one, in vision and prefill'
 	@echo 'make prove-stage1 learn sixteen rows by heart, resume after a kill, two processes as one'
 	@echo 'make prove-stage2 every grounding rule of the bundled model: make prove-stage2 DATA=DIR'
 	@echo 'make prove-nano   train nano anew (hours) and measure it: see docs/training.md'
@@ -79,8 +80,11 @@ demo: $(STAMP)
 	@echo 'The pictures:'
 	@find $(DEMO_OUT) -name '$(notdir $(DEMO_PHOTO)).*.png' | sort
 
-test: lint typecheck
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
+# The type checker goes beside the tests, which leave it a core at first.
+test: lint
+	$(BIN)/python -m mypy & types=$$!; \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS); tests=$$?; \
+	  wait $$types && [ $$tests -eq 0 ]
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .
@@ -122,6 +126,10 @@ prove-eval: $(STAMP)
 	$(SPIDER) data verify $(OUT)/data
 	$(SPIDER) eval $(OUT)/data --out $(OUT)/nano
 
+# ARGS: --size 8b --device cuda --rates on a GPU.
+prove-encode-once: $(STAMP)
+	$(BIN)/python -m tests.encode_once $(ARGS)
+
 prove-stage1: $(STAMP)
 	$(BIN)/python -m pytest -s tests/trainer/tuning/test_train.py tests/trainer/tuning/test_processes.py \
 	  tests/trainer/tuning/test_export.py
@@ -150,12 +158,13 @@ prove-nano: $(STAMP)
 	$(SPIDER) data build $(HELD_OUT) --out $(OUT)/data --size 400 --seed 7 --config docs/benchmark.toml
 	$(SPIDER) eval $(OUT)/data --model $(OUT)/run/model --out $(OUT)/figures
 
-# Other packages to measure beside: never needed to run spider. Those of the extra benchmark came with
-# dev; pypiqe comes without what it asks for, a second OpenCV over the one that is here.
+# Other packages to measure beside: never needed to run spider. pypiqe without what it asks for, a
+# second OpenCV over the one that is here.
 PEERS_STAMP := $(VENV)/.peers
 peers: $(PEERS_STAMP)
 
 $(PEERS_STAMP): $(STAMP)
+	$(PIP) install -c constraints.txt -e '.[train,dev,benchmark]'
 	$(PIP) install --no-deps -c constraints.txt pypiqe
 	@touch $@
 

@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from spider_cli.commands import interrupt
+from spider_cli.commands.startup import hide_torchao
 from spider_cli.errors import ExitCode, PhotoError, SpiderError
 from spider_cli.outputs import messages
 
@@ -32,6 +33,7 @@ def _run() -> int:
 
     from spider_cli.app import app
 
+    hide_torchao()
     # prog_name: the same words from `spider`, `python -m spider_cli` and a renamed script.
     result = get_command(app).main(prog_name="spider", standalone_mode=False)
     if sys.stdout is not None:

@@ -1,42 +1,37 @@
 """The core: look at a photo once, ask it many questions, hand back typed records."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from spider_cli import questions
 from spider_cli.boxes import BoxSpec
+from spider_cli.devices import Wanted
 from spider_cli.errors import PhotoError, UsageError
-from spider_cli.feed import Feed, PhotoLike
-from spider_cli.jobs import Job, box_text, jobs_of, naming
+from spider_cli.feed import Fed, Feed, PhotoLike
+from spider_cli.jobs import Job, jobs_of, naming
 from spider_cli.model_in_use import ModelInUse
-from spider_cli.photos import Photo, Source
+from spider_cli.photos import Photo
 from spider_cli.regions import region_box
+from spider_cli.requests import Request, describing, referring, scoring
 from spider_cli.results import (
-    Command,
     Description,
     Failure,
     Record,
     Referral,
     Result,
-    View,
     WordedGrounding,
     WordedScore,
 )
 from spider_cli.rules import Rule
+from spider_cli.weights.loading import in_memory
+from spider_cli.weights.quantizing import Quantize
 
 if TYPE_CHECKING:
     from spider_cli.evidence import Asked
-    from spider_cli.lmm import Look
-    from spider_cli.zero_shot import Task
+    from spider_cli.lmm import Look, Prepared
 
 __all__ = ["Auditor"]
-
-
-Judge = Callable[[list[Job], "list[Look]"], list["Result | PhotoError"]]
-Read = Callable[[Job, str, "Asked"], Result]
-"""A job, its question in spider's words, and the question as it was put with the answer."""
 
 
 class Auditor(ModelInUse):
@@ -49,13 +44,20 @@ class Auditor(ModelInUse):
         device: "auto", "cpu", "cuda" or "mps".
         dtype: "auto", "float32", "bfloat16" or "float16".
         batch_size: questions answered together; a server gets as many requests at a time.
-        max_pixels: larger photos fail with code ``too_large``.
+        max_decode_pixels: larger photos fail with code ``too_large``.
         allow_upload: photos may be sent to a server that is not this machine.
         tuned: the server's model was tuned for spider. (Folders say so themselves.)
+        max_pixels: of a photo that the model is shown, width times height; its family's default
+            when None (`spider_cli.budget`).
+        quantize: "int8" or "int4": the language model's layers take less memory, and answers move a
+            little; of no account to nano and to servers.
+        device_map: "auto", "balanced", "balanced_low_0" or "sequential": over several CUDA GPUs.
+            A model that is too large for one is spread over all of them anyway.
 
     Raises:
-        UsageError: no such model, device or dtype; or photos would leave this machine. That a
-            device is not in this machine shows when the model is loaded.
+        UsageError: no such model, device or dtype; or photos would leave this machine; or
+            `max_pixels` show nothing. That a device is not in this machine, or that a family takes
+            more pixels, shows when the model is loaded.
     """
 
     def __init__(
@@ -65,24 +67,78 @@ class Auditor(ModelInUse):
         device: str = "auto",
         dtype: str = "auto",
         batch_size: int = 8,
-        max_pixels: int = 200_000_000,
+        max_decode_pixels: int = 200_000_000,
         allow_upload: bool = False,
         tuned: bool = False,
+        max_pixels: int | None = None,
+        quantize: Quantize | None = None,
+        device_map: str | None = None,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"--batch-size must be at least 1, not {batch_size}")
         super().__init__(
             model,
-            device=device,
-            dtype=dtype,
+            wanted=Wanted(device, dtype, quantize, device_map),
             at_once=batch_size,
             allow_upload=allow_upload,
             tuned=tuned,
+            max_pixels=max_pixels,
         )
         self.batch_size = batch_size
-        self.max_pixels = max_pixels
+        self.max_decode_pixels = max_decode_pixels
 
     # -- the tasks -----------------------------------------------------------------------------
+
+    def to_describe(self, *, boxes: Sequence[BoxSpec] = (), region: str | None = None) -> Request:
+        """See `describe`."""
+        if boxes and region is not None:
+            raise UsageError("--box and --region exclude each other")
+        if region is None:
+            return describing(tuple(boxes), None)
+        spec = region_box(region)
+        if spec is not None:
+            return describing((spec,), None)
+        if self._source.understands_names():
+            return describing((), region)
+        raise UsageError(
+            f"{self.model} does not know the region {region!r}: it takes positions "
+            "(top left, bottom, centre, ...), not names of things",
+            hint="give --box x1,y1,x2,y2, or a model that understands names, such as "
+            "--model DIR with a folder of Qwen/Qwen3-VL-8B-Instruct or "
+            "Qwen/Qwen2.5-VL-7B-Instruct",
+            code="region_not_understood",
+        )
+
+    def to_score(self) -> Request:
+        """See `score`."""
+        return scoring()
+
+    def to_refer(self, boxes: Sequence[BoxSpec], *, long: bool = False) -> Request:
+        """See `refer`."""
+        if not boxes:
+            raise UsageError("refer needs at least one --box x1,y1,x2,y2")
+        return referring(tuple(boxes), long=long)
+
+    def to_ground(
+        self, question: str, *, with_pixels: bool = False, rule: Rule | None = None
+    ) -> Request:
+        """See `ground`."""
+        if not question.strip():
+            raise UsageError("the question is empty")
+
+        def read(job: Job, question: str, asked: "Asked") -> Result:
+            from spider_cli.evidence import Unreadable
+
+            grounder = self.grounder(rule=rule)
+            try:
+                region = grounder.ground(
+                    job.photo, asked.look, asked.question, asked.answer, with_pixels=with_pixels
+                )
+            except Unreadable as why:
+                return WordedGrounding(question, asked.answer.text.strip(), str(why))
+            return replace(region, question=question)
+
+        return Request("ground", "ground", lambda job: question, read)
 
     def describe(
         self,
@@ -100,46 +156,11 @@ class Auditor(ModelInUse):
         Raises:
             UsageError: both boxes and a region, or a phrase this model cannot place.
         """
-        if boxes and region is not None:
-            raise UsageError("--box and --region exclude each other")
-        specs = list(boxes)
-        phrase: str | None = None
-        if region is not None:
-            spec = region_box(region)
-            if spec is not None:
-                specs = [spec]
-            elif self._source.understands_names():
-                phrase = region
-            else:
-                raise UsageError(
-                    f"{self.model} does not know the region {region!r}: it takes positions "
-                    "(top left, bottom, centre, ...), not names of things",
-                    hint="give --box x1,y1,x2,y2, or a model that understands names, such as "
-                    "--model DIR with a folder of Qwen/Qwen3-VL-8B-Instruct or "
-                    "Qwen/Qwen2.5-VL-7B-Instruct",
-                    code="region_not_understood",
-                )
-
-        def question(job: Job) -> str:
-            if phrase is None and job.box is None:
-                return questions.describe_question()
-            return questions.describe_region_question(phrase or box_text(job))
-
-        def read(job: Job, question: str, asked: "Asked") -> Result:
-            from spider_cli.reading import parse_distortions
-
-            found, other = parse_distortions(asked.answer.text)
-            return Description(question, asked.answer.text.strip(), found, other, job.box)
-
-        return self._run("describe", photos, self._asking("describe", question, read), specs)
+        return self._each(photos, self.to_describe(boxes=boxes, region=region))
 
     def score(self, photos: Iterable[PhotoLike]) -> Iterator[Record]:
         """Task-free scoring: the expectation over five level words at the answer position."""
-
-        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            return list(self.scorer.rate(looks))
-
-        return self._run("score", photos, judge)
+        return self._each(photos, self.to_score())
 
     def refer(
         self, photos: Iterable[PhotoLike], boxes: Sequence[BoxSpec], *, long: bool = False
@@ -149,21 +170,7 @@ class Auditor(ModelInUse):
         Raises:
             UsageError: no box.
         """
-        if not boxes:
-            raise UsageError("refer needs at least one --box x1,y1,x2,y2")
-        task: Task = "refer_long" if long else "refer_short"
-
-        def question(job: Job) -> str:
-            return questions.refer_question(box_text(job), long=long)
-
-        def read(job: Job, question: str, asked: "Asked") -> Result:
-            from spider_cli.reading import parse_distortions
-
-            found, other = parse_distortions(asked.answer.text)
-            assert job.box is not None
-            return Referral(question, job.box, asked.answer.text.strip(), found, other)
-
-        return self._run("refer", photos, self._asking(task, question, read), list(boxes))
+        return self._each(photos, self.to_refer(boxes, long=long))
 
     def ground(
         self,
@@ -183,91 +190,103 @@ class Auditor(ModelInUse):
         Raises:
             UsageError: an empty question.
         """
-        if not question.strip():
-            raise UsageError("the question is empty")
+        return self._each(photos, self.to_ground(question, with_pixels=with_pixels, rule=rule))
 
-        def read(job: Job, question: str, asked: "Asked") -> Result:
-            from spider_cli.evidence import Unreadable
-
-            grounder = self.grounder(rule=rule)
-            try:
-                region = grounder.ground(
-                    job.photo, asked.look, asked.question, asked.answer, with_pixels=with_pixels
-                )
-            except Unreadable as why:
-                return WordedGrounding(question, asked.answer.text.strip(), str(why))
-            return replace(region, question=question)
-
-        return self._run("ground", photos, self._asking("ground", lambda job: question, read))
+    def _each(self, photos: Iterable[PhotoLike], request: Request) -> Iterator[Record]:
+        for records in self.together(photos, [request]):
+            yield from records
 
     # -- the way of one photo ------------------------------------------------------------------
 
-    def _run(
-        self,
-        command: Command,
-        photos: Iterable[PhotoLike],
-        judge: Judge,
-        specs: Sequence[BoxSpec] = (),
-    ) -> Iterator[Record]:
-        """Decode ahead, look once per photo, judge in batches, hand on in order."""
-        feed = Feed(photos, batch_size=self.batch_size, max_pixels=self.max_pixels)
+    def together(
+        self, photos: Iterable[PhotoLike], requests: Sequence[Request]
+    ) -> Iterator[list[Record]]:
+        """Several tasks in one look at each photo: decoded once, encoded once, its questions
+        answered together.
+
+        Args:
+            requests: of `to_describe`, `to_score`, `to_refer`, `to_ground`.
+
+        Returns:
+            Of each photo, in order, the records of all requests, in theirs.
+        """
+        feed = Feed(
+            photos,
+            batch_size=self.batch_size,
+            max_decode_pixels=self.max_decode_pixels,
+            prepare=self._prepared,
+        )
         told: set[str] = set()  # what is true of all photos is said once
         for batch in feed:
-            loaded = [photo for _, photo in batch if isinstance(photo, Photo)]
-            if loaded:
+            photos_in = [one.photo for one in batch if isinstance(one.photo, Photo)]
+            if photos_in:
                 self.open()  # once, and no photo's time
             started = time.monotonic()
-            looks = self.open().look([photo.pixels for photo in loaded]) if loaded else []
-            look_of = {id(photo): look for photo, look in zip(loaded, looks, strict=True)}
-            slots: list[tuple[Source, Job | PhotoError, Look | None]] = []
-            for source, photo in batch:
-                if isinstance(photo, PhotoError):
-                    slots.append((source, photo, None))
-                    continue
-                for job in jobs_of(photo, specs):
-                    slots.append((source, job, look_of[id(photo)]))
-            jobs = [(job, look) for _, job, look in slots if isinstance(job, Job) and look]
-            results: list[Result | PhotoError] = []
-            for start in range(0, len(jobs), self.batch_size):
-                part = jobs[start : start + self.batch_size]
-                judged = judge([job for job, _ in part], [look for _, look in part])
-                for (job, _), one in zip(part, judged, strict=True):
-                    source = job.photo.source
-                    results.append(naming(source, one) if isinstance(one, PhotoError) else one)
+            slots: list[_Slot] = []
+            with in_memory(self.model):
+                looks = iter(self._look(batch))
+                for one in batch:
+                    look = next(looks) if isinstance(one.photo, Photo) else None
+                    slots += _slots(one, look, requests)
+                results = iter(self._judged([slot for slot in slots if isinstance(slot.job, Job)]))
             seconds = (time.monotonic() - started) / max(1, len(slots))
-            found = iter(results)
-            for source, slot, look in slots:
-                notes = slot.notes if isinstance(slot, Job) else ()
-                judgement = next(found) if isinstance(slot, Job) else slot
-                outcome = (
-                    Failure(judgement.code, judgement.message, judgement.hint)
-                    if isinstance(judgement, PhotoError)
-                    else judgement
-                )
-                notes = (*notes, *self._notes(outcome, told))
-                yield self._record(command, source, outcome, look, seconds, notes)
+            grouped: dict[int, list[Record]] = {id(one): [] for one in batch}
+            for slot in slots:
+                outcome = next(results) if isinstance(slot.job, Job) else slot.job
+                grouped[id(slot.fed)].append(self._record(slot, outcome, seconds, told))
+            yield from grouped.values()
 
-    def _asking(self, task: "Task", question: Callable[[Job], str], read: Read) -> Judge:
-        """What asks each job its question, and reads the answers; what fails is its error."""
+    def _prepared(self, photo: Photo) -> "Prepared | None":
+        """On a decoding thread: what the model would do first, once it is there."""
+        model = self.opened()
+        return None if model is None else model.prepare(photo.pixels)
 
-        def judge(jobs: list[Job], looks: "list[Look]") -> "list[Result | PhotoError]":
-            from spider_cli.evidence import Asked
-            from spider_cli.lmm import Ask
+    def _look(self, batch: Sequence[Fed]) -> "list[Look]":
+        ready = [
+            one.photo.pixels if one.prepared is None else one.prepared
+            for one in batch
+            if isinstance(one.photo, Photo)
+        ]
+        return self.open().look(ready) if ready else []
 
-            own = [question(job) for job in jobs]
-            asks = [Ask(look, self.worded(task, one)) for look, one in zip(looks, own, strict=True)]
-            results: list[Result | PhotoError] = []
-            answers = self.open().ask(asks)
-            for job, one, ask, answer in zip(jobs, own, asks, answers, strict=True):
-                try:
-                    if isinstance(answer, PhotoError):
-                        raise answer
-                    results.append(read(job, one, Asked(ask.look, ask.question, answer)))
-                except PhotoError as error:
-                    results.append(error)
-            return results
+    def _judged(self, slots: "Sequence[_Slot]") -> "list[Result | PhotoError]":
+        """Results of jobs, in order: answers are asked for together, photo by photo; so are
+        scores."""
+        results: dict[int, Result | PhotoError] = {}
+        for judge, wanted in ((self._answered, True), (self._scored, False)):
+            own = [slot for slot in slots if (slot.request.read is not None) == wanted]
+            for start in range(0, len(own), self.batch_size):
+                part = own[start : start + self.batch_size]
+                results |= zip(map(id, part), judge(part), strict=True)
+        return [results[id(slot)] for slot in slots]
 
-        return judge
+    def _scored(self, slots: "Sequence[_Slot]") -> "Sequence[Result | PhotoError]":
+        return self.scorer.rate([slot.look for slot in slots if slot.look is not None])
+
+    def _answered(self, slots: "Sequence[_Slot]") -> "list[Result | PhotoError]":
+        from spider_cli.evidence import Asked
+        from spider_cli.lmm import Ask
+
+        asks: list[Ask] = []
+        own: list[str] = []
+        for slot in slots:
+            assert isinstance(slot.job, Job)
+            assert slot.look is not None
+            own.append(slot.request.question(slot.job))
+            asks.append(Ask(slot.look, self.worded(slot.request.task, own[-1])))
+        results: list[Result | PhotoError] = []
+        answers = self.open().ask(asks)
+        for slot, question, ask, answer in zip(slots, own, asks, answers, strict=True):
+            assert isinstance(slot.job, Job)
+            assert slot.request.read is not None
+            try:
+                if isinstance(answer, PhotoError):
+                    raise answer
+                told = Asked(ask.look, ask.question, answer)
+                results.append(slot.request.read(slot.job, question, told))
+            except PhotoError as error:
+                results.append(error)
+        return results
 
     def _notes(self, outcome: Result | Failure, told: set[str]) -> Iterator[str]:
         """What is worth a warning about a result.
@@ -289,23 +308,48 @@ class Auditor(ModelInUse):
 
     def _record(
         self,
-        command: Command,
-        source: Source,
-        outcome: Result | Failure,
-        look: "Look | None",
+        slot: "_Slot",
+        judgement: Result | PhotoError,
         seconds: float,
-        notes: tuple[str, ...],
+        told: set[str],
     ) -> Record:
-        views: tuple[View, ...] = look.views if look is not None else ()
+        source = slot.fed.source
+        if isinstance(judgement, PhotoError):
+            error = naming(source, judgement) if isinstance(slot.job, Job) else judgement
+            outcome: Result | Failure = Failure(error.code, error.message, error.hint)
+        else:
+            outcome = judgement
+        notes = slot.job.notes if isinstance(slot.job, Job) else ()
         return Record(
-            command=command,
+            command=slot.request.command,
             photo=source.name,
+            photo_b64=source.name_b64,
+            read_as=slot.job.photo.read_as if isinstance(slot.job, Job) else None,
             model=self.model,
             revision=self.revision,
             seconds=seconds,
-            looked_at=views,
+            max_pixels=self.max_pixels,
+            looked_at=slot.look.views if slot.look is not None else (),
             outcome=outcome,
-            photo_b64=source.name_b64,
             untuned=self.untuned,
-            notes=notes,
+            notes=(*notes, *self._notes(outcome, told)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One record to be."""
+
+    fed: Fed
+    request: Request
+    job: Job | PhotoError
+    look: "Look | None"
+
+
+def _slots(fed: Fed, look: "Look | None", requests: Sequence[Request]) -> Iterator[_Slot]:
+    for request in requests:
+        if isinstance(fed.photo, PhotoError):
+            yield _Slot(fed, request, fed.photo, None)
+            continue
+        for job in jobs_of(fed.photo, request.specs):
+            yield _Slot(fed, request, job, look)

@@ -1,29 +1,47 @@
 """How any other image-text-to-text model of transformers sees: its processor, its chat template."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from spider_cli.budget import chat_budget
+from spider_cli.chat_opening import ChatOpening, OpenedPhoto
 from spider_cli.chat_processors import ComposedProcessor, load_processor
 from spider_cli.chat_prompt import ChatPrompt
-from spider_cli.lmm import Ask, Look, Pixels
-from spider_cli.results import View
+from spider_cli.chat_sizes import sizes_of
+from spider_cli.lmm import Ask, Look, Pixels, Prepared
 from spider_cli.weights.loading import load_whole
+from spider_cli.weights.quantizing import Quantize
+from spider_cli.weights.spreading import placing_options
 
-__all__ = ["MULTIMODAL", "ChatEyes", "ComposedProcessor", "chat_class", "load", "load_chat_model"]
+__all__ = [
+    "MULTIMODAL",
+    "SHARING",
+    "ChatEyes",
+    "ComposedProcessor",
+    "chat_class",
+    "load",
+    "load_chat_model",
+]
 
 _PHI = "phi4_multimodal"
 MULTIMODAL = (_PHI,)
 """Types of models that hear as well as see: transformers lists them elsewhere."""
 
 
+SHARING = frozenset(["idefics3", "internvl", _PHI, "qwen2_5_vl", "qwen3_vl"])
+"""Types of models for which the tests show that a question over what is kept of a photo is answered
+as one that is put afresh. Any other reads photo and question anew each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Payload:
     image: Pixels
+    opened: OpenedPhoto | None
 
 
 class ChatEyes:
@@ -32,25 +50,56 @@ class ChatEyes:
     Args:
         model: the loaded model.
         processor: as for `ChatPrompt`.
+        lead: with which most questions begin.
+        max_pixels: as for `ChatPrompt`; the family's default when None.
     """
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(
+        self, model: Any, processor: Any, *, lead: str = "", max_pixels: int | None = None
+    ) -> None:
         self.model = model
         self.processor = processor
-        self.prompt = ChatPrompt(processor)
+        self.prompt = ChatPrompt(processor, max_pixels or chat_budget(model.config.model_type))
         self.tokenizer = processor.tokenizer
+        self.shares = model.config.model_type in SHARING
+        self.lead = lead
 
-    def look(self, photos: Sequence[Pixels]) -> list[Look]:
+    @property
+    def lead(self) -> str:
+        """With which most questions will begin."""
+        return self._lead
+
+    @lead.setter
+    def lead(self, text: str) -> None:
+        self._lead = text
+        self._opening = ChatOpening(self.prompt, text)
+
+    def prepare(self, pixels: Pixels) -> Prepared:
+        seen = self.prompt.shrunk(pixels)
+        opened = self._opening.photo(seen) if self.shares else None
+        return Prepared(pixels, _Payload(seen, opened))
+
+    def look(self, photos: Sequence[Prepared]) -> list[Look]:
         looks = []
-        for pixels in photos:
-            height, width = pixels.shape[:2]
-            seen = self.prompt.shrunk(pixels)
-            view = View(box=(0, 0, width, height), size=(seen.shape[1], seen.shape[0]))
-            looks.append(Look((width, height), (view,), _Payload(seen)))
+        for photo in photos:
+            height, width = photo.pixels.shape[:2]
+            payload: _Payload = photo.inputs
+            opened = payload.opened
+            tokens = 0 if opened is None else len(opened.ids)
+            views = self.prompt.views(width, height)
+            looks.append(Look((width, height), views, payload, tokens))
         return looks
 
     def forced(self, ask: Ask) -> list[int]:
         return list(ask.prefix_ids) or self.prompt.answer_ids(ask.prefix)
+
+    def opening(self, looks: Sequence[Look]) -> dict[str, Any]:
+        opened = [look.payload.opened for look in looks]
+        return self._moved(self._opening.batch(opened, self.tokenizer.pad_token_id))
+
+    def row(self, ask: Ask) -> tuple[list[int], dict[str, Any]]:
+        ids = self._opening.question(ask.look.payload.opened, ask.question)
+        return [*ids, *self.forced(ask)], {}
 
     def inputs(self, asks: Sequence[Ask]) -> dict[str, Any]:
         batch = self.prompt.tokens(
@@ -59,6 +108,10 @@ class ChatEyes:
         forced = [self.forced(ask) for ask in asks]
         if any(forced):
             batch = _append(batch, forced, self.tokenizer.pad_token_id)
+        return self._moved(batch)
+
+    def _moved(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """On the model's device, numbers in its precision."""
         return {
             name: value.to(self.model.device, self.model.dtype)
             if torch.is_tensor(value) and value.is_floating_point()
@@ -85,12 +138,32 @@ def _append(batch: dict[str, Any], forced: Sequence[Sequence[int]], pad: int) ->
     return out
 
 
-def load(folder: Path, *, device: str, dtype: torch.dtype) -> tuple[Any, ChatEyes]:
-    """The model and its eyes; local files, safetensors, no remote code."""
+def load(
+    folder: Path,
+    *,
+    device: str,
+    dtype: torch.dtype,
+    max_pixels: int | None = None,
+    quantize: Quantize | None = None,
+    device_map: Mapping[str, int | str] | None = None,
+) -> tuple[Any, ChatEyes]:
+    """The model and its eyes; local files, safetensors, no remote code.
+
+    Args:
+        max_pixels: as for `ChatEyes`.
+        quantize: layers of the language model in 8 or 4 bits (`spider_cli.weights.quantizing`).
+        device_map: module -> device, where not all of it goes to `device`.
+    """
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    model = load_chat_model(chat_class(kind), folder, dtype=dtype)
-    model = model.to(device).eval()
-    return model, ChatEyes(model, load_processor(folder))
+    processor = load_processor(folder)
+    most = max_pixels or chat_budget(kind)
+    sizes_of(processor, most)  # too small a budget is said before weights are read
+    options = placing_options(device, quantize, device_map)
+    model = load_chat_model(chat_class(kind), folder, dtype=dtype, **options)
+    if device_map is None:
+        model = model.to(device)
+    model = model.eval()
+    return model, ChatEyes(model, processor, max_pixels=most)
 
 
 def chat_class(kind: object) -> Any:

@@ -1,6 +1,5 @@
 """A photo and a question as the tokens of a chat model; the same at run time and in training."""
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -9,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from spider_cli.chat_sizes import kept_within, sizes_of
+from spider_cli.results import View
+
 __all__ = ["ChatPrompt"]
 
 Pixels = npt.NDArray[np.uint8]
 
-_LONGEST = 1280
-"""Photos are shrunk to this before the model's own processor sees them."""
-_THINNEST = 100
-"""Slivers are stretched to this ratio of sides; some processors refuse them."""
 _SAMPLE = "Answer"
 
 
@@ -26,26 +24,33 @@ class ChatPrompt:
     Args:
         processor: called with ``images``, ``text``, ``padding``; has ``apply_chat_template``. Its
             tokenizer pads on the left from here on.
+        max_pixels: of the largest view of a whole photo (`spider_cli.budget`).
+
+    Raises:
+        UsageError: the family's smallest view has more pixels.
     """
 
-    def __init__(self, processor: Any) -> None:
-        self.processor = processor
+    def __init__(self, processor: Any, max_pixels: int) -> None:
+        self.max_pixels = max_pixels
+        self._sizes = sizes_of(processor, max_pixels)
+        self.processor = kept_within(processor, self._sizes)
         self.tokenizer = processor.tokenizer
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
     def shrunk(self, pixels: Pixels) -> Pixels:
-        """The photo as the model's processor gets it, (height, width, 3) uint8 RGB: at most 1280
-        pixels long, and no thinner than 1 to 100."""
+        """The photo as the model's processor gets it, (height, width, 3) uint8 RGB."""
         height, width = pixels.shape[:2]
-        factor = min(1.0, _LONGEST / max(height, width))
-        least = math.ceil(max(height, width) * factor / _THINNEST)
-        size = (max(least, round(width * factor)), max(least, round(height * factor)))
+        size = self._sizes.handed((width, height))
         if size == (width, height):
             return pixels
         image = Image.fromarray(pixels)
         return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+
+    def views(self, width: int, height: int) -> tuple[View, ...]:
+        """What the model sees of a photo of a size, by the family's own processor."""
+        return self._sizes.views((width, height))
 
     def tokens(self, photos: Sequence[Pixels], questions: Sequence[str]) -> dict[str, Any]:
         """Model inputs of a batch, padded on the left, each ending where the answer begins.
@@ -70,6 +75,14 @@ class ChatPrompt:
                 add_special_tokens=not (bos and texts[0].startswith(bos)),
             )
         )
+
+    def bare_ids(self, question: str) -> list[int]:
+        """Tokens of a prompt as the template writes it, where a processor has yet to put in the
+        photo; without a start mark of the tokenizer's."""
+        ids: list[int] = self.tokenizer(self._rendered(question), add_special_tokens=False)[
+            "input_ids"
+        ]
+        return ids
 
     def answer_ids(self, text: str) -> list[int]:
         """Tokens of an answer, or of its start, as they follow the prompt; without an end token."""

@@ -15,14 +15,13 @@ from PIL import Image
 
 from spider_cli import endpoint_errors
 from spider_cli.addresses import address_of, key_for
+from spider_cli.budget import SERVED, chat_budget, within
 from spider_cli.errors import UsageError
 from spider_cli.json_client import PASSING, JsonClient, RequestError
 from spider_cli.logprobs import Step, steps_of
 
 __all__ = ["Endpoint", "Message", "Reply", "data_url", "with_images"]
 
-_LONGEST = 1280
-"""Photos are shrunk to this long side before they are sent."""
 _OPTIONAL = {
     "response_format": ("response_format", "json_schema"),
     "temperature": ("temperature",),
@@ -258,13 +257,21 @@ def with_images(messages: Sequence[Message], images: Sequence[str]) -> list[dict
     return found
 
 
-def data_url(pixels: npt.NDArray[np.uint8]) -> tuple[str, tuple[int, int]]:
+def data_url(
+    pixels: npt.NDArray[np.uint8], max_pixels: int | None = None
+) -> tuple[str, tuple[int, int]]:
     """A picture as text, and the width and height it was given.
 
     PNG, so that a photo shows no fault that it has not.
+
+    Args:
+        max_pixels: a larger picture is shrunk; the default for servers (`spider_cli.budget`) when
+            None.
     """
     image = Image.fromarray(pixels)
-    image.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    size = within(image.size, max_pixels or chat_budget(SERVED))
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     text = base64.b64encode(buffer.getvalue()).decode("ascii")

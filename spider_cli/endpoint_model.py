@@ -14,7 +14,7 @@ from spider_cli.endpoint_start import Found, after_start, begun, find_way
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.evidence import Asked, Unreadable
 from spider_cli.json_client import RequestError
-from spider_cli.lmm import Answer, Ask, Look, Pixels
+from spider_cli.lmm import Answer, Ask, Look, Pixels, Prepared
 from spider_cli.logprobs import Step, aligned, closed_set_at
 from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION
 from spider_cli.results import Score, View, WordedScore
@@ -67,14 +67,19 @@ class EndpointModel:
     Args:
         endpoint: where it is.
         at_once: requests under way at a time.
+        max_pixels: of a photo that is sent; the default for servers (`spider_cli.budget`) when
+            None.
 
     Raises:
         UsageError: the server is away, wants another key, or has no such model.
     """
 
-    def __init__(self, endpoint: Endpoint, *, at_once: int = 8) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, at_once: int = 8, max_pixels: int | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.at_once = at_once
+        self.max_pixels = max_pixels
         self.found: Found = find_way(endpoint)
         self._lock = threading.Lock()
         self._answered = False
@@ -85,9 +90,15 @@ class EndpointModel:
         """What the server says that it runs."""
         return self.found.revision or "unknown"
 
-    def look(self, photos: Sequence[Pixels]) -> list[Look]:
+    def prepare(self, pixels: Pixels) -> Prepared:
+        """Shrink and encode a photo, (height, width, 3) uint8 RGB; on any thread."""
+        return Prepared(pixels, self._look(pixels))
+
+    def look(self, photos: Sequence[Pixels | Prepared]) -> list[Look]:
         """Shrink and encode photos, once for all that is asked about them."""
-        return together(_look, photos, self.at_once)
+        due = [one for one in photos if not isinstance(one, Prepared)]
+        made = iter(together(self._look, due, self.at_once))
+        return [one.inputs if isinstance(one, Prepared) else next(made) for one in photos]
 
     def ask(self, asks: Sequence[Ask]) -> list[Answer | PhotoError]:
         """Answer questions; an answer that failed stands in its place as its error.
@@ -137,6 +148,11 @@ class EndpointModel:
         if self.found.way is not None:
             return Choice(self._answer(ask, _FEW_TOKENS), words, ask.prefix)
         return Choice(self._answer(Ask(ask.look, plain), _FEW_TOKENS), words, "")
+
+    def _look(self, pixels: Pixels) -> Look:
+        url, size = data_url(pixels, self.max_pixels)
+        height, width = pixels.shape[:2]
+        return Look((width, height), (View(box=(0, 0, width, height), size=size),), url)
 
     def _answer(self, ask: Ask, most_tokens: int | None = None) -> EndpointAnswer:
         turns = with_images([{"role": "user", "content": ask.question}], [ask.look.payload])
@@ -263,12 +279,6 @@ def _as_said(answer: EndpointAnswer, emitted: Emitted, words: Sequence[str]) -> 
     if chi is None:
         raise Unreadable(_NOT_LISTED)
     return chi
-
-
-def _look(pixels: Pixels) -> Look:
-    url, size = data_url(pixels)
-    height, width = pixels.shape[:2]
-    return Look((width, height), (View(box=(0, 0, width, height), size=size),), url)
 
 
 def _told(

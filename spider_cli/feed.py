@@ -2,24 +2,37 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePath
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, Source, named_source, open_photo, photo_from_array
 
-__all__ = ["Feed", "PhotoLike"]
+__all__ = ["Fed", "Feed", "PhotoLike"]
 
 PhotoLike: TypeAlias = Any
 """A path (str or Path), a Source, a Photo, a PIL image or a uint8 array."""
 
-Item: TypeAlias = tuple[Source, Photo | PhotoError]
+
+class Fed(NamedTuple):
+    """A photo on its way."""
+
+    source: Source
+    photo: Photo | PhotoError
+    prepared: Any
+    """What `prepare` made of it; None where nothing did, or could yet."""
+
+
+Decoded: TypeAlias = tuple[Photo, Any]
+_Waiting: TypeAlias = tuple[Source, Future[Decoded]]
 
 _BATCH_PIXELS = 48_000_000
-"""A batch closes at this many pixels, so that memory does not grow with the photos."""
+"""A batch closes at this many pixels, so that memory does not grow with the photos; and no more are
+decoded ahead of it, but for those that are under way."""
 _AHEAD = 3
+"""Photos decoded ahead at least, where there is room; a batch of them at most."""
 _THREADS = 2
 _STALL = 0.5
 """Seconds without news from the source after which a part-filled batch goes on."""
@@ -31,21 +44,31 @@ class Feed:
     Args:
         photos: anything `PhotoLike`; read lazily, on a thread.
         batch_size: photos per batch at most.
-        max_pixels: larger photos fail.
+        max_decode_pixels: larger photos fail.
+        prepare: called with each photo on the thread that decoded it; see `Fed.prepared`.
     """
 
-    def __init__(self, photos: Iterable[PhotoLike], *, batch_size: int, max_pixels: int) -> None:
+    def __init__(
+        self,
+        photos: Iterable[PhotoLike],
+        *,
+        batch_size: int,
+        max_decode_pixels: int,
+        prepare: Callable[[Photo], Any] | None = None,
+    ) -> None:
         self.photos = photos
         self.batch_size = batch_size
-        self.max_pixels = max_pixels
+        self.max_decode_pixels = max_decode_pixels
+        self.prepare = prepare
 
-    def __iter__(self) -> Iterator[list[Item]]:
-        waiting: queue.Queue[tuple[Source, Future[Photo]] | BaseException | None]
-        waiting = queue.Queue(maxsize=_AHEAD)
+    def __iter__(self) -> Iterator[list[Fed]]:
+        waiting: queue.Queue[_Waiting | BaseException | None]
+        waiting = queue.Queue(maxsize=max(_AHEAD, self.batch_size))
         stop = threading.Event()
+        room = _Room(_BATCH_PIXELS)
         pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="decode")
 
-        def put(item: tuple[Source, Future[Photo]] | BaseException | None) -> bool:
+        def put(item: _Waiting | BaseException | None) -> bool:
             while not stop.is_set():
                 try:
                     waiting.put(item, timeout=0.1)
@@ -58,7 +81,10 @@ class Feed:
             try:
                 for index, photo in enumerate(self.photos):
                     source = _source_of(photo, index)
-                    future = pool.submit(self._open, photo, source)
+                    while not room.enter(0.1):
+                        if stop.is_set():
+                            return
+                    future = pool.submit(self._ready, photo, source, room)
                     if not put((source, future)):
                         future.cancel()
                         return
@@ -69,13 +95,13 @@ class Feed:
         # A daemon: a source that blocks (an open pipe) must not keep the process alive.
         threading.Thread(target=read_ahead, daemon=True, name="read-ahead").start()
         try:
-            yield from self._batches(waiting)
+            yield from self._batches(waiting, room)
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _batches(self, waiting: "queue.Queue[Any]") -> Iterator[list[Item]]:
-        batch: list[Item] = []
+    def _batches(self, waiting: "queue.Queue[Any]", room: "_Room") -> Iterator[list[Fed]]:
+        batch: list[Fed] = []
         pixels = 0
         while True:
             try:
@@ -91,36 +117,83 @@ class Feed:
                     raise item
                 return
             source, future = item
-            photo = _outcome(future, source)
+            photo, prepared = _outcome(future, source)
             size = photo.width * photo.height if isinstance(photo, Photo) else 0
+            room.give(size)
             if batch and pixels + size > _BATCH_PIXELS:
                 yield batch
                 batch, pixels = [], 0
-            batch.append((source, photo))
+            batch.append(Fed(source, photo, prepared))
             pixels += size
             if len(batch) >= self.batch_size:
                 yield batch
                 batch, pixels = [], 0
 
+    def _ready(self, photo: PhotoLike, source: Source, room: "_Room") -> Decoded:
+        taken = 0
+        try:
+            opened = self._open(photo, source)
+            prepared = None if self.prepare is None else self.prepare(opened)
+            taken = opened.width * opened.height
+            return opened, prepared
+        finally:
+            room.take(taken)
+
     def _open(self, photo: PhotoLike, source: Source) -> Photo:
         if isinstance(photo, Photo):
             return photo
         if isinstance(photo, str | Path | Source):
-            return open_photo(source, max_pixels=self.max_pixels)
+            return open_photo(source, max_decode_pixels=self.max_decode_pixels)
         return photo_from_array(photo, name=source.name)
 
 
-def _outcome(future: "Future[Photo]", source: Source) -> Photo | PhotoError:
+class _Room:
+    """How many pixels of decoded photos may still wait for their turn."""
+
+    def __init__(self, pixels: int) -> None:
+        self._left = pixels
+        self._under_way = 0
+        self._changed = threading.Condition()
+
+    def enter(self, seconds: float) -> bool:
+        """Begin to decode a photo as soon as a thread is free and there is any room; False where
+        that is not so after so many seconds."""
+
+        def free() -> bool:
+            return self._left > 0 and self._under_way < _THREADS
+
+        with self._changed:
+            if not self._changed.wait_for(free, seconds):
+                return False
+            self._under_way += 1
+            return True
+
+    def take(self, pixels: int) -> None:
+        """It is decoded, and waits; 0 pixels where it failed."""
+        with self._changed:
+            self._left -= pixels
+            self._under_way -= 1
+            self._changed.notify()
+
+    def give(self, pixels: int) -> None:
+        """It waits no more."""
+        with self._changed:
+            self._left += pixels
+            self._changed.notify()
+
+
+def _outcome(future: "Future[Decoded]", source: Source) -> tuple[Photo | PhotoError, Any]:
     try:
         return future.result()
     except PhotoError as error:
-        return error
+        return error, None
     except MemoryError:
-        return PhotoError(
+        short = PhotoError(
             f"{source.name}: not enough memory to open it",
             hint="close other programs, or make a smaller copy",
             code="too_large",
         )
+        return short, None
 
 
 def _source_of(photo: PhotoLike, index: int) -> Source:

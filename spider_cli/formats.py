@@ -6,33 +6,39 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from PIL import ImageFile
+
+from spider_cli.extras import HEIC, JXL, RAW, Extra
 
 __all__ = [
     "AVIF",
     "BMP",
+    "CAMERA_RAW",
     "GIF",
+    "HEIF",
     "JPEG",
+    "JPEG_XL",
     "PNG",
     "TIFF",
     "WEBP",
     "Format",
     "critical_chunks",
     "identify",
-    "looks_raw",
     "webp_size",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format spider reads, with the Pillow class that reads it."""
+    """A format spider reads, with the Pillow class that reads it, or the extra that does."""
 
     name: str
-    reader: str
+    reader: str = ""
     """Module and class inside PIL; imported when first needed."""
+    extra: Extra | None = None
+    """Its decoder is in `spider_cli.decoders`."""
 
     def open(self, file: BinaryIO) -> ImageFile.ImageFile:
         """Read the header. The pixels come with ``.load()``. Raises whatever Pillow does."""
@@ -51,21 +57,24 @@ WEBP = Format("WebP", "WebPImagePlugin:WebPImageFile")
 TIFF = Format("TIFF", "TiffImagePlugin:TiffImageFile")
 BMP = Format("BMP", "BmpImagePlugin:BmpImageFile")
 AVIF = Format("AVIF", "AvifImagePlugin:AvifImageFile")
+HEIF = Format("HEIC", extra=HEIC)
+JPEG_XL = Format("JPEG XL", extra=JXL)
+CAMERA_RAW = Format("camera RAW", extra=RAW)
 
-_HEIF = "a HEIC or HEIF photo"
-_RAW = "a camera RAW file"
-
-_BRANDS: dict[bytes, Format | str] = {
-    b"avif": AVIF, b"avis": AVIF, b"crx ": _RAW,
-    b"heic": _HEIF, b"heix": _HEIF, b"hevc": _HEIF, b"hevx": _HEIF, b"heim": _HEIF, b"heis": _HEIF,
+_BRANDS: dict[bytes, Format] = {
+    b"avif": AVIF, b"avis": AVIF, b"crx ": CAMERA_RAW,
+    b"heic": HEIF, b"heix": HEIF, b"hevc": HEIF, b"hevx": HEIF, b"heim": HEIF, b"heis": HEIF,
+    b"hevm": HEIF, b"hevs": HEIF,
 }  # fmt: skip
+_GENERAL_BRANDS = (b"mif1", b"mif2", b"msf1", b"miaf", b"heif")
 
 _STARTS: tuple[tuple[bytes, Format | str], ...] = (
     (b"\xff\xd8\xff", JPEG), (b"\x89PNG\r\n\x1a\n", PNG), (b"GIF87a", GIF), (b"GIF89a", GIF),
     (b"II*\0", TIFF), (b"MM\0*", TIFF), (b"II+\0", TIFF), (b"MM\0+", TIFF),
-    (b"FUJIFILMCCD-RAW", _RAW), (b"IIRO", _RAW), (b"IIRS", _RAW), (b"MMOR", _RAW), (b"IIU\0", _RAW),
-    (b"FOVb", _RAW), (b"II\x1a\0\0\0HEAPCCDR", _RAW), (b"\0MRM", _RAW),
-    (b"\xff\x0a", "a JPEG XL photo"), (b"\0\0\0\x0cJXL ", "a JPEG XL photo"),
+    (b"FUJIFILMCCD-RAW", CAMERA_RAW), (b"IIRO", CAMERA_RAW), (b"IIRS", CAMERA_RAW),
+    (b"MMOR", CAMERA_RAW), (b"IIU\0", CAMERA_RAW), (b"FOVb", CAMERA_RAW),
+    (b"II\x1a\0\0\0HEAPCCDR", CAMERA_RAW), (b"\0MRM", CAMERA_RAW),
+    (b"\xff\x0a", JPEG_XL), (b"\0\0\0\x0cJXL ", JPEG_XL),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 photo"), (b"\xff\x4f\xff\x51", "a JPEG 2000 photo"),
     (b"8BPS", "a Photoshop document"), (b"%PDF", "a PDF document"), (b"%!PS", "a PostScript file"),
     (b"v/1\x01", "an OpenEXR picture"), (b"gimp xcf", "a GIMP picture"),
@@ -78,21 +87,22 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 def identify(head: bytes) -> Format | str | None:
     """The format of a file that starts with `head`: read, or known (in words), or None."""
     if head[4:8] == b"ftyp":
-        known: Format | str | None = _BRANDS.get(head[8:12])
+        known = _BRANDS.get(head[8:12])
         if known is not None:
             return known
         # A general brand ("mif1"): what is inside stands among the compatible ones.
         length = int.from_bytes(head[:4])
-        compatible = {head[i : i + 4] for i in range(16, min(length, len(head)), 4)}
-        if compatible & {b"avif", b"avis"}:
-            return AVIF
-        return _HEIF if head[8:12] in (b"mif1", b"msf1") else None
+        compatible = [head[i : i + 4] for i in range(16, min(length, len(head)), 4)]
+        inside = {_BRANDS[brand] for brand in compatible if brand in _BRANDS}
+        if AVIF in inside or HEIF in inside:
+            return AVIF if AVIF in inside else HEIF
+        return HEIF if head[8:12] in _GENERAL_BRANDS else None
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WEBP
     if head.startswith(b"BM"):  # so may a text: see that its second header has a known length
         return BMP if int.from_bytes(head[14:18], "little") in _BMP_HEADERS else None
     if head.startswith(b"II*\0") and head[8:10] == b"CR":  # Canon's RAW is a TIFF up to this mark
-        return _RAW
+        return CAMERA_RAW
     for start, found in _STARTS:
         if head.startswith(start):
             return found
@@ -114,13 +124,6 @@ def webp_size(head: bytes) -> tuple[int, int] | None:
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     width, height = struct.unpack("<HH", data[6:10])
     return width & 0x3FFF, height & 0x3FFF
-
-
-def looks_raw(image: Any) -> bool:
-    """Whether an opened TIFF is a camera RAW file, whose first picture would be a thumbnail."""
-    tags = image.tag_v2
-    is_dng, sensor = 50706 in tags, tags.get(262) in (32803, 34892)
-    return is_dng or sensor or (330 in tags and bool(tags.get(254, 0) & 1))
 
 
 def critical_chunks(file: BinaryIO) -> io.BytesIO | None:

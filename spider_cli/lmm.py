@@ -5,10 +5,11 @@ Every model goes through this file: nano and an 8-billion-parameter checkpoint d
 """
 
 import json
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,23 +19,47 @@ from spider_cli.results import View
 from spider_cli.text_to_point import Emitted, log_softmax
 from spider_cli.weights.adapter import CONFIG, adapter_in
 from spider_cli.weights.loading import explained
+from spider_cli.weights.quantizing import Quantize
 from spider_cli.weights.revision import revision_of
 
 if TYPE_CHECKING:
     import torch
 
+    from spider_cli.decoding import Opening
     from spider_cli.evidence import Asked
     from spider_cli.scoring import LevelReader
 
-__all__ = ["Answer", "Ask", "Eyes", "LanguageModel", "Look", "load_language_model"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "Eyes",
+    "LanguageModel",
+    "Look",
+    "Prepared",
+    "load_language_model",
+    "padded",
+]
 
 Pixels = npt.NDArray[np.uint8]
 FractionBox = tuple[float, float, float, float]
+Greedy: TypeAlias = tuple[list[list[int]], list[npt.NDArray[np.float32]]]
+"""Tokens of each answer, and its logits (steps, vocabulary)."""
 
 MAX_NEW_TOKENS = 160
+_ALIKE = 0.75
+"""Photos are read together whose tokens are at least this share of the longest's: the rest of a
+batch is padding."""
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo as a model's inputs, before the model itself is asked."""
+
+    pixels: Pixels
+    inputs: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Look:
     """A photo after the model looked at it; many questions can be asked of it."""
 
@@ -43,6 +68,8 @@ class Look:
     views: tuple[View, ...]
     payload: Any = field(repr=False)
     """What the eyes need to ask about it."""
+    tokens: int = 0
+    """How many the photo takes, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +99,28 @@ class Eyes(Protocol):
     """Turns photos and questions into inputs of one family of models."""
 
     tokenizer: Any
+    lead: str
+    """Text with which most questions will begin: it is kept with the photo."""
+    shares: bool
+    """What the model makes of a photo is kept from one question to the next: `opening` and `row`
+    are there. Else `inputs` puts photo and question together each time."""
 
-    def look(self, photos: Sequence[Pixels]) -> list[Look]:
-        """Encode photos, (height, width, 3) uint8 RGB each."""
+    def prepare(self, pixels: Pixels) -> Prepared:
+        """What can be done to a photo, (height, width, 3) uint8 RGB, before the model's turn, and
+        on any thread."""
+
+    def look(self, photos: Sequence[Prepared]) -> list[Look]:
+        """Encode photos."""
 
     def forced(self, ask: Ask) -> list[int]:
         """Token ids of an ask's forced start; empty without one."""
+
+    def opening(self, looks: Sequence[Look]) -> "dict[str, Any]":
+        """Left-padded model inputs of the tokens with which questions about each look begin."""
+
+    def row(self, ask: Ask) -> "tuple[list[int], dict[str, Any]]":
+        """All tokens of an ask, up to where the answer begins or its forced start ends; and model
+        inputs that those after the opening need, (any number, ...) each."""
 
     def inputs(self, asks: Sequence[Ask]) -> "dict[str, Any]":
         """Left-padded model inputs, one row per ask, ending where the answer begins (after the
@@ -103,13 +146,23 @@ class LanguageModel:
         if ends is None:
             ends = eyes.tokenizer.eos_token_id
         self.end_ids = frozenset(ends if isinstance(ends, list) else [ends])
+        self._openings: weakref.WeakKeyDictionary[Look, Opening] = weakref.WeakKeyDictionary()
 
-    def look(self, photos: Sequence[Pixels]) -> list[Look]:
+    def prepare(self, pixels: Pixels) -> Prepared:
+        """Make a photo ready to be looked at; on any thread, while the model is busy.
+
+        Args:
+            pixels: (height, width, 3) uint8 RGB.
+        """
+        return self.eyes.prepare(pixels)
+
+    def look(self, photos: Sequence[Pixels | Prepared]) -> list[Look]:
         """Look at photos once; the answers of `ask` come from these looks."""
         import torch
 
+        ready = [one if isinstance(one, Prepared) else self.prepare(one) for one in photos]
         with torch.inference_mode():
-            return self.eyes.look(photos)
+            return self.eyes.look(ready)
 
     def ask(self, asks: Sequence[Ask]) -> list[Answer]:
         """Answer questions greedily, all of them in one batch.
@@ -120,12 +173,12 @@ class LanguageModel:
 
         if not asks:
             return []
-        tokens, steps = self._generate(asks, MAX_NEW_TOKENS)
+        tokens, steps = self._greedy(asks, MAX_NEW_TOKENS)
         return [self._answer(row, logits) for row, logits in zip(tokens, steps, strict=True)]
 
     def next_logits(self, asks: Sequence[Ask]) -> npt.NDArray[np.float32]:
         """Logits at the position right after each ask's forced start: (asks, vocabulary)."""
-        return self._generate(asks, 1)[1][:, 0]
+        return np.stack([logits[0] for logits in self._greedy(asks, 1)[1]])
 
     def words_at(self, asked: "Asked", emitted: Emitted, words: Sequence[str]) -> tuple[float, ...]:
         """chi of each word at the step where an answer says one of them (eq. 2)."""
@@ -147,26 +200,45 @@ class LanguageModel:
 
         return LevelReader(self, temperature, question)
 
-    def _generate(
-        self, asks: Sequence[Ask], most: int
-    ) -> tuple[list[list[int]], npt.NDArray[np.float32]]:
-        """Greedy tokens (asks, steps) and the raw logits they came from, one vocabulary each."""
+    def _greedy(self, asks: Sequence[Ask], most: int) -> Greedy:
+        """Of each ask the likeliest tokens, at most so many, and the raw logits they came from."""
         import torch
 
         with torch.inference_mode():
-            out = self.model.generate(
-                **self.eyes.inputs(asks),
-                do_sample=False,
-                num_beams=1,
-                repetition_penalty=1.0,  # some folders ask for one: the likeliest token is meant
-                max_new_tokens=most,
-                output_logits=True,
-                return_dict_in_generate=True,
-                pad_token_id=self._pad_id(),
-            )
-            steps = torch.stack(out.logits, dim=1).float().cpu().numpy()
+            if not self.eyes.shares:
+                return self._afresh(asks, most)
+            from spider_cli.decoding import Row, decode
+
+            self._read_openings([ask.look for ask in asks])
+            rows = [Row(*self.eyes.row(ask), self._openings[ask.look]) for ask in asks]
+            return decode(self.model, rows, most=most, ends=self.end_ids, pad=self._pad_id())
+
+    def _read_openings(self, looks: Sequence[Look]) -> None:
+        """Keep what the model makes of the looks' own tokens, as long as the looks are there."""
+        from spider_cli.decoding import read_openings
+
+        due = [look for look in dict.fromkeys(looks) if look not in self._openings]
+        for part in _alike(sorted(due, key=lambda look: -look.tokens)):
+            read = read_openings(self.model, self.eyes.opening(part))
+            self._openings.update(zip(part, read, strict=True))
+
+    def _afresh(self, asks: Sequence[Ask], most: int) -> Greedy:
+        """Photos and questions together, by transformers' own `generate`."""
+        import torch
+
+        out = self.model.generate(
+            **self.eyes.inputs(asks),
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,  # some folders ask for one: the likeliest token is meant
+            max_new_tokens=most,
+            output_logits=True,
+            return_dict_in_generate=True,
+            pad_token_id=self._pad_id(),
+        )
+        steps = torch.stack(out.logits, dim=1).float().cpu().numpy()
         tokens: list[list[int]] = out.sequences[:, -steps.shape[1] :].tolist()
-        return tokens, steps
+        return tokens, list(steps)
 
     def log_probability(self, ask: Ask, before: Sequence[int], tokens: Sequence[int]) -> float:
         """Sum of log-probabilities of `tokens` after the answer tokens `before`."""
@@ -212,14 +284,56 @@ class LanguageModel:
         return Answer(done, tuple(ids), tuple(pieces), logits[:length])
 
 
-def load_language_model(folder: Path, *, device: str, dtype: "torch.dtype") -> LanguageModel:
+def padded(rows: Sequence[list[int]], pad: int, device: "torch.device") -> "dict[str, Any]":
+    """Rows of tokens as "input_ids" and "attention_mask", (rows, longest), padded on the left."""
+    import torch
+
+    longest = max(map(len, rows))
+    gaps = [longest - len(row) for row in rows]
+    ids = [[pad] * gap + row for gap, row in zip(gaps, rows, strict=True)]
+    mask = [[0] * gap + [1] * len(row) for gap, row in zip(gaps, rows, strict=True)]
+    return {
+        "input_ids": torch.tensor(ids, device=device),
+        "attention_mask": torch.tensor(mask, device=device),
+    }
+
+
+def _alike(looks: Sequence[Look]) -> Iterator[list[Look]]:
+    """Looks in the order given, longest first, in parts that take little padding."""
+    part: list[Look] = []
+    for look in looks:
+        if part and look.tokens < _ALIKE * part[0].tokens:
+            yield part
+            part = []
+        part.append(look)
+    if part:
+        yield part
+
+
+def load_language_model(
+    folder: Path,
+    *,
+    device: str,
+    dtype: "torch.dtype",
+    max_pixels: int | None = None,
+    quantize: Quantize | None = None,
+    device_map: Mapping[str, int | str] | None = None,
+) -> LanguageModel:
     """Load a model folder: local files only, safetensors only, no remote code.
 
     An adapter is folded into its base: it answers as the merged model does. Tokenizer and processor
     are the base's.
 
+    Args:
+        max_pixels: of a photo that it is shown (`spider_cli.budget`); its family's default when
+            None.
+        quantize: layers of the language model in 8 or 4 bits; not for nano. Whether there is memory
+            for all this, `spider_cli.placing` says.
+        device_map: module -> device, where not all of it goes to `device`; not for nano.
+
     Raises:
-        UsageError: the folder holds no loadable image-text-to-text model, and no adapter of one.
+        UsageError: the folder holds no loadable image-text-to-text model, and no adapter of one; or
+            `max_pixels` are too few for it.
     """
     adapter = adapter_in(folder)
     whole = folder if adapter is None else adapter.base
@@ -240,10 +354,24 @@ def load_language_model(folder: Path, *, device: str, dtype: "torch.dtype") -> L
         from spider_cli.chat import load as load_chat
 
         load = load_chat
+    form: dict[str, Any] = {"quantize": quantize, "device_map": device_map}
+    asked = any(value is not None for value in form.values())
+    # Layers shrink, or go their ways, once an adapter is folded into them.
+    later = asked and adapter is not None
     with explained(whole, "an image-text-to-text model"):
-        model, eyes = load(whole, device=device, dtype=dtype)
+        model, eyes = load(
+            whole,
+            device="cpu" if later else device,
+            dtype=dtype,
+            max_pixels=max_pixels,
+            **(form if asked and not later else {}),
+        )
     if adapter is not None:
         hint = f"it must be made for {whole}, which its {CONFIG} names"
         with explained(folder, "an adapter", hint):
             model = adapter.applied(model)
+            if later:
+                from spider_cli.weights.spreading import settle
+
+                settle(model, device=device, **form)
     return LanguageModel(model=model, eyes=eyes, folder=folder, revision=revision_of(folder))

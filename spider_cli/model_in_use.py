@@ -1,16 +1,27 @@
 """The model that an auditor uses: which it is, what it says of itself, its parts when needed."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from spider_cli import questions
-from spider_cli.devices import DEVICES, DTYPES
+from spider_cli.budget import check_budget, default_budget
+from spider_cli.devices import Wanted
 from spider_cli.errors import UsageError
 from spider_cli.grounding_file import Plan
 from spider_cli.rules import Rule
 from spider_cli.served import ServedModel, is_served
-from spider_cli.weights import DEFAULT, ModelFolder, default_name, find_model
+from spider_cli.weights import (
+    BUNDLED,
+    DEFAULT,
+    ModelFolder,
+    bundled_segmenter,
+    default_name,
+    find_model,
+)
+from spider_cli.weights.machine import memory_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,17 +29,34 @@ if TYPE_CHECKING:
     from spider_cli.endpoint_model import EndpointModel, EndpointScorer
     from spider_cli.grounding import Grounder
     from spider_cli.lmm import LanguageModel
+    from spider_cli.placing import Placement
     from spider_cli.scoring import LevelReader
     from spider_cli.segmenter import Segmenter
     from spider_cli.zero_shot import Task
 
-__all__ = ["ModelInUse"]
+__all__ = ["Loaded", "ModelInUse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Weights that were loaded."""
+
+    name: str
+    placement: "Placement"
+    seconds: float
+    bundled: bool
+    """Did they come with spider?"""
+
+    def __str__(self) -> str:
+        size = memory_text(self.placement.size)
+        return f"{self.name}: {size} loaded in {self.seconds:.1f} s, {self.placement.why}"
 
 
 class ModelInUse:
     """A folder's model or a server's, loaded at the first use. `Auditor` says what the rest is.
 
     Args:
+        wanted: how it is to run.
         at_once: requests under way at a time, where it is a server's.
 
     Raises:
@@ -39,15 +67,14 @@ class ModelInUse:
         self,
         model: str,
         *,
-        device: str,
-        dtype: str,
+        wanted: Wanted,
         at_once: int,
         allow_upload: bool,
         tuned: bool,
+        max_pixels: int | None,
     ) -> None:
-        for name, value, known in (("device", device, DEVICES), ("dtype", dtype, DTYPES)):
-            if value not in known:
-                raise UsageError(f"unknown {name} {value!r}", hint=f"one of {', '.join(known)}")
+        if max_pixels is not None:
+            check_budget(max_pixels)
         self._name = default_name() if model == DEFAULT else model
         self._source: ModelFolder | ServedModel
         if is_served(self._name):
@@ -55,7 +82,10 @@ class ModelInUse:
         else:
             self._source = find_model(self._name)
         self._at_once = at_once
-        self._device, self._dtype = device, dtype
+        self._max_pixels = max_pixels
+        self._wanted = wanted
+        self.told: Callable[[Loaded], None] = lambda loaded: None
+        """Is called when weights were loaded."""
         self._language_model: LanguageModel | None = None
         self._segmenter: Segmenter | None = None
         self._score_temperature = self._source.score_temperature()
@@ -65,6 +95,11 @@ class ModelInUse:
     def model(self) -> str:
         """The model as it was named; a server's with its full name, once that is known."""
         return self._source.name if isinstance(self._source, ServedModel) else self._name
+
+    @cached_property
+    def max_pixels(self) -> int | None:
+        """The budget, asked for or the family's default (`spider_cli.budget`)."""
+        return self._max_pixels or default_budget(self._source.kind())
 
     @property
     def folder(self) -> ModelFolder:
@@ -96,10 +131,28 @@ class ModelInUse:
     def notices(self) -> tuple[str, ...]:
         """What a user should know before trusting the answers, or a server with photos."""
         if isinstance(self._source, ServedModel):
-            return (*self._source.notices, *self._untuned_notice)
+            return (*self._passed_over, *self._source.notices, *self._untuned_notice)
         if not self._source.trained():
-            return (f"the weights of {self.model} are untrained: its answers mean nothing",)
-        return self._untuned_notice
+            told = f"the weights of {self.model} are untrained: its answers mean nothing"
+            return (*self._passed_over, told)
+        return (*self._passed_over, *self._untuned_notice)
+
+    @property
+    def _small(self) -> bool:
+        """Is it a nano, which is too small to be quantized or spread?"""
+        return isinstance(self._source, ModelFolder) and not self._source.understands_names()
+
+    @property
+    def _passed_over(self) -> tuple[str, ...]:
+        named = {"--quantize": self._wanted.quantize, "--device-map": self._wanted.device_map}
+        flags = " and ".join(flag for flag, value in named.items() if value is not None)
+        if not flags:
+            return ()
+        if isinstance(self._source, ServedModel):
+            return (f"{flags}: of no account, a server loads its model as it likes",)
+        if self._small:
+            return (f"{flags}: of no account, {self.model} is small, and runs whole on one device",)
+        return ()
 
     @property
     def _untuned_notice(self) -> tuple[str, ...]:
@@ -128,30 +181,57 @@ class ModelInUse:
             UsageError: it cannot be loaded, or is behind an address.
         """
         if self._language_model is None:
-            from spider_cli.devices import choose_device, choose_dtype
+            started = time.monotonic()
             from spider_cli.lmm import load_language_model
+            from spider_cli.placing import place
 
-            device, _ = choose_device(self._device)
-            dtype, _ = choose_dtype(self._dtype, device)
-            self._language_model = load_language_model(self.folder.path, device=device, dtype=dtype)
+            folder, wanted = self.folder.path, self._wanted
+            if self._small:
+                wanted = replace(wanted, quantize=None, device_map=None)
+            placed = place(folder, wanted, self._name)
+            model = load_language_model(
+                folder,
+                device=placed.device,
+                dtype=placed.dtype,
+                max_pixels=self.max_pixels,
+                quantize=placed.quantize,
+                device_map=placed.device_map,
+            )
+            if self.untuned:
+                from spider_cli.zero_shot import LEAD
+
+                model.eyes.lead = LEAD
+            self._language_model = model
+            bundled = self._name == BUNDLED
+            self.told(Loaded(self._name, placed, time.monotonic() - started, bundled))
         return self._language_model
 
     def open(self) -> "LanguageModel | EndpointModel":
         """The language model of `load`, or the server's."""
         if isinstance(self._source, ServedModel):
-            return self._source.open(self._at_once)
+            return self._source.open(self._at_once, self.max_pixels)
         return self.load()
+
+    def opened(self) -> "LanguageModel | EndpointModel | None":
+        """The model of `open` if it is there already; from any thread."""
+        if isinstance(self._source, ServedModel):
+            return self._source.opened
+        return self._language_model
 
     def load_segmenter(self) -> "Segmenter":
         """The segmenter that grounding uses, loaded at the first call."""
         if self._segmenter is None:
-            from spider_cli.devices import choose_device, choose_dtype
+            started = time.monotonic()
+            from spider_cli.placing import place
             from spider_cli.segmenter import load_segmenter
 
-            device, _ = choose_device(self._device)
-            dtype, _ = choose_dtype(self._dtype, device)
             folder, _ = self._segmenter_found
-            self._segmenter = load_segmenter(folder, device=device, dtype=dtype)
+            name = f"the segmenter {folder}"
+            wanted = replace(self._wanted, quantize=None, device_map=None)
+            placed = place(folder, wanted, name, alone=True)
+            self._segmenter = load_segmenter(folder, device=placed.device, dtype=placed.dtype)
+            bundled = folder == bundled_segmenter()
+            self.told(Loaded(name, placed, time.monotonic() - started, bundled))
         return self._segmenter
 
     def grounder(

@@ -52,7 +52,8 @@ class View:
 
     box: Box
     size: tuple[int, int]
-    """Width and height in pixels as seen; smaller than the box where the photo was shrunk."""
+    """Width and height in pixels as seen; smaller than the box where the photo was shrunk, larger
+    where the family's own image processor enlarges."""
 
     def to_json(self) -> dict[str, list[int]]:
         return {"box": list(self.box), "size": list(self.size)}
@@ -259,6 +260,11 @@ class Record:
     looked_at: tuple[View, ...]
     outcome: Result | Failure
     photo_b64: str | None = None
+    read_as: str | None = None
+    """Of a camera RAW file, which picture of it was looked at, with its size."""
+    max_pixels: int | None = None
+    """The budget (`spider_cli.budget`): what `looked_at` shows of the whole photo at once has no
+    more. None: the model has none, its own settings alone decide."""
     untuned: bool = False
     """The model is a base that was never tuned for spider: it was asked with instructions."""
     notes: tuple[str, ...] = ()
@@ -273,11 +279,14 @@ class Record:
         out: dict[str, Any] = {"schema": SCHEMA, "command": self.command, "photo": self.photo}
         if self.photo_b64 is not None:
             out["photo_b64"] = self.photo_b64
+        if self.read_as is not None:
+            out["read_as"] = self.read_as
         out |= {
             "model": self.model,
             "revision": self.revision,
             **({"untuned": True} if self.untuned else {}),
             "seconds": round(self.seconds, 4),
+            "max_pixels": self.max_pixels,
             "looked_at": [view.to_json() for view in self.looked_at],
         }
         if isinstance(self.outcome, Failure):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spider_cli.addresses import address_of, is_address, leaves_machine
+from spider_cli.budget import SERVED
 from spider_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ class ServedModel:
         """What the server says that it runs; "unknown" until it has, and where it does not."""
         return "unknown" if self._model is None else self._model.revision
 
-    def open(self, at_once: int) -> "EndpointModel":
+    def open(self, at_once: int, max_pixels: int | None = None) -> "EndpointModel":
         """The model; at the first call its server is asked what it can do.
 
         Args:
             at_once: requests under way at a time.
+            max_pixels: of a photo that is sent; see `EndpointModel`.
 
         Raises:
             UsageError: it is away, wants another key, or has no such model.
@@ -97,8 +99,17 @@ class ServedModel:
                     code="upload_not_allowed",
                 )
             self._named = endpoint.model
-            self._model = EndpointModel(endpoint, at_once=at_once)
+            self._model = EndpointModel(endpoint, at_once=at_once, max_pixels=max_pixels)
         return self._model
+
+    @property
+    def opened(self) -> "EndpointModel | None":
+        """The model of `open`, once it was called."""
+        return self._model
+
+    def kind(self) -> str:
+        """What stands for its type, which is not known."""
+        return SERVED
 
     def tuned(self) -> bool:
         """It was said to be tuned for spider; else it is taken for a base."""

@@ -14,19 +14,13 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from spider_cli.errors import UsageError
+from spider_cli.extras import EXTRAS, Waiting, extra_of
 from spider_cli.path_list import listed_paths
 from spider_cli.patterns import entry_is_folder, expand, is_folder, is_glob, join, natural_key
 
 __all__ = ["UNSUPPORTED_SUFFIXES", "Source", "find_photos", "named_source", "photo_suffixes"]
 
-# The HEIF family, then camera RAW, then still formats that need another decoder.
-_UNSUPPORTED = (
-    ".heic .heif .hif "
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .gpr .iiq .kdc .mos .mrw .nef .nrw .orf .pef .raf "
-    ".raw .rw2 .rwl .sr2 .srf .srw .x3f "
-    ".jxl .jp2 .psd"
-)
-UNSUPPORTED_SUFFIXES = frozenset(_UNSUPPORTED.split())
+UNSUPPORTED_SUFFIXES = frozenset((".jp2", ".psd"))
 """Photo formats that exist but that spider cannot read yet; lower case, with the dot."""
 
 
@@ -48,15 +42,26 @@ class Source:
     is absolute or climbs with ".."."""
 
 
-@lru_cache(maxsize=1)
 def photo_suffixes() -> tuple[str, ...]:
-    """Extensions that mark a file inside a folder as a photo, lower case, with the dot, sorted."""
+    """Extensions that mark a file inside a folder as a photo, lower case, with the dot, sorted.
+
+    Those of an extra (`spider_cli.extras`) are among them while it is installed.
+    """
+    known = set(_pillow_suffixes())
+    for extra in EXTRAS:
+        if extra.installed:
+            known |= extra.suffixes
+    return tuple(sorted(known))
+
+
+@lru_cache(maxsize=1)
+def _pillow_suffixes() -> frozenset[str]:
     from PIL import features
 
     known = {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
     if "avif" in features.modules and features.check("avif"):
         known.add(".avif")
-    return tuple(sorted(known))
+    return frozenset(known)
 
 
 def named_source(path: str | os.PathLike[str]) -> Source:
@@ -74,6 +79,7 @@ def find_photos(
     recursive: bool = True,
     stdin: BinaryIO | None = None,
     null: bool = False,
+    waiting: Waiting | None = None,
 ) -> Iterator[Source]:
     """Find the photos that `paths` name, one by one, in the order given.
 
@@ -97,6 +103,7 @@ def find_photos(
         recursive: look into the folders inside folders.
         stdin: where ``-`` reads; None means the process's own standard input.
         null: paths on standard input are separated by NUL.
+        waiting: takes note of the files in folders that would be photos with an extra installed.
 
     Raises:
         UsageError: at the first ``next`` for an empty path (``empty_path``) or a list on standard
@@ -110,7 +117,7 @@ def find_photos(
             hint="Was a variable empty? Use . for this folder.",
             code="empty_path",
         )
-    search = _Search(recursive)
+    search = _Search(recursive, Waiting() if waiting is None else waiting)
     held: list[Source] = []  # patterns without a match, kept back until something else turns up
     found = False
     for text in given:
@@ -149,8 +156,9 @@ def find_photos(
 class _Search:
     """One call of find_photos: how to look, and for the hint if nothing is found, where it did."""
 
-    def __init__(self, recursive: bool) -> None:
+    def __init__(self, recursive: bool, waiting: Waiting) -> None:
         self.recursive = recursive
+        self.waiting = waiting
         self.searched: list[str] = []
         self.unsupported: set[str] = set()
         self.left_out_folders = False
@@ -167,7 +175,7 @@ class _Search:
 
     def inside(self, folder: str) -> Iterator[Source]:
         self.searched.append(folder)
-        suffixes = photo_suffixes()
+        suffixes = frozenset(photo_suffixes())
         entered: set[tuple[int, int]] = set()
         waiting = [""]  # paths inside the folder; a stack, so that depth costs no recursion
         while waiting:
@@ -195,6 +203,8 @@ class _Search:
                     self.left_out_folders |= not self.recursive
                 elif suffix in suffixes:
                     yield _source(join(folder, path), PurePath(path))
+                elif (extra := extra_of(suffix)) is not None:
+                    self.waiting.add(extra, suffix)
                 elif suffix in UNSUPPORTED_SUFFIXES:
                     self.unsupported.add(suffix)
             waiting += reversed(folders)
@@ -208,7 +218,9 @@ class _Search:
             more = f" and {len(places) - 3} more" if len(places) > 3 else ""
             message = f"no photo found in {', '.join(places[:3])}{more}"
             hint = f"In folders these are looked for: {' '.join(photo_suffixes())}."
-            if self.unsupported:
+            if self.waiting:
+                hint = f"{self.waiting}."
+            elif self.unsupported:
                 kinds = " ".join(sorted(self.unsupported))
                 hint = f"spider cannot read {kinds} files yet; convert them to JPEG or TIFF."
             elif self.left_out_folders:

@@ -4,14 +4,26 @@ Pillow counts pictures too, but by setting every one up; here a crafted file of 
 frames costs no more than a look at the first thousands.
 """
 
+import itertools
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from spider_cli.formats import AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP, identify
+from spider_cli.formats import (
+    AVIF,
+    BMP,
+    CAMERA_RAW,
+    GIF,
+    HEIF,
+    JPEG,
+    JPEG_XL,
+    PNG,
+    TIFF,
+    WEBP,
+    identify,
+)
+from spider_cli.tiff_directories import BROKEN, beyond, directories
 
-__all__ = ["MOST_FRAMES", "gif_frames", "looks_cut", "tiff_pages"]
+__all__ = ["MOST_FRAMES", "gif_frames", "is_raw_tiff", "looks_cut", "raw_is_cut", "tiff_pages"]
 
 MOST_FRAMES = 9999
 """Counting stops after this many."""
@@ -53,12 +65,12 @@ def tiff_pages(file: BinaryIO) -> int:
     """
     pages = 0
     try:
-        for number, page in enumerate(_directories(file)):
+        for number, page in enumerate(directories(file)):
             kind = page.get(_SUBFILE_TYPE, [0])
             pages += not (kind and kind[0] & _REDUCED_OR_MASK)
             if number == MOST_FRAMES:
                 break
-    except _BROKEN:
+    except BROKEN:
         pass
     return pages
 
@@ -81,106 +93,79 @@ def looks_cut(file: BinaryIO) -> bool:
         return int.from_bytes(head[4:8], "little") + 8 > size
     if kind is BMP:
         return int.from_bytes(head[2:6], "little") > size
-    if kind is AVIF:
+    if kind in (AVIF, HEIF) or (kind is JPEG_XL and head[4:8] == b"JXL "):
         return _boxes_end(file, size) > size
+    if kind is CAMERA_RAW:
+        return raw_is_cut(file)
     return kind is TIFF and _tiff_is_cut(file, size)
 
 
+def is_raw_tiff(file: BinaryIO) -> bool:
+    """Whether a TIFF is a camera RAW file, whose first picture may be a thumbnail."""
+    try:
+        first = next(directories(file), {})
+    except BROKEN:
+        return False
+    (kind, *_), (colours, *_) = first.get(_SUBFILE_TYPE) or [0], first.get(262) or [0]
+    is_dng, is_sensor = 50706 in first, colours in (32803, 34892)
+    return is_dng or is_sensor or (330 in first and bool(kind & 1))
+
+
+def raw_is_cut(file: BinaryIO) -> bool:
+    """Whether a camera RAW file ends before its sensor's data does, where its kind tells."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(108)
+    if head[4:8] == b"ftyp":
+        return _boxes_end(file, size) > size
+    if head.startswith(b"FUJIFILMCCD-RAW") and len(head) == 108:
+        parts = struct.unpack_from(">6I", head, 84)  # preview, metadata, sensor: place and length
+        return any(parts[i] + parts[i + 1] > size for i in (0, 2, 4))
+    if head[:4] not in (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR"):
+        return False
+    try:
+        found = itertools.islice(directories(file, inner=True), _MOST_DIRECTORIES)
+        return any(beyond(directory, size) for directory in found)
+    except BROKEN:  # cameras put all sorts of things into their directories
+        return False
+
+
 def _boxes_end(file: BinaryIO, size: int) -> int:
+    """Where the last box of a file of ISO's base media format ends.
+
+    What programs have hung on behind the boxes counts for nothing.
+    """
     end = 0
-    while end < size:
+    for _ in range(_MOST_BOXES):
         file.seek(end)
-        length = int.from_bytes(file.read(4))
-        if length < 8:  # to the end of the file, or longer than a photo's boxes are
-            return size
+        header = file.read(16)
+        length = int.from_bytes(header[:4])
+        if length == 1:
+            length = int.from_bytes(header[8:])
+        if length < 8 or header[4:8] not in _BOXES:  # length 0: to the end of the file
+            break
         end += length
-    return end
+        if end >= size:
+            return end
+    return size
 
 
 def _tiff_is_cut(file: BinaryIO, size: int) -> bool:
     try:
-        page = next(_directories(file), {})
+        return beyond(next(directories(file), {}), size)
     except (struct.error, EOFError):  # it ends in the directory
         return True
-    except _BROKEN:
+    except BROKEN:
         return False
-    for offsets, counts in ((273, 279), (324, 325)):  # strips, tiles
-        for start, length in zip(page.get(offsets, []), page.get(counts, []), strict=False):
-            if start + length > size:
-                return True
-    return False
 
 
 _SUBFILE_TYPE = 254
 _REDUCED_OR_MASK = 0b101
-_BROKEN = (struct.error, EOFError, OverflowError, OSError, ValueError)
-_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "8s", 6: "b", 7: "s", 8: "h", 9: "i", 10: "8s"} | {
-    11: "4s", 12: "8s", 13: "I", 16: "Q", 17: "q", 18: "Q"
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How a TIFF file writes its directories."""
-
-    order: str
-    count: str
-    entry: str
-    offset: str
-    first: int
-
-
-def _layout(file: BinaryIO) -> _Layout:
-    file.seek(0)
-    header = file.read(16)
-    order = "<" if header[:1] == b"I" else ">"
-    if b"\x2b" in header[2:4]:
-        return _Layout(order, "Q", "HHQ8s", "Q", *struct.unpack_from(order + "Q", header, 8))
-    return _Layout(order, "H", "HHI4s", "I", *struct.unpack_from(order + "I", header, 4))
-
-
-def _directories(file: BinaryIO) -> Iterator[dict[int, list[int]]]:
-    """The whole-number tags of one page after the other.
-
-    Raises one of `_BROKEN` at damage: struct.error or EOFError where the file ends too early.
-    """
-    layout = _layout(file)
-    size = file.seek(0, 2)
-    offset = layout.first
-    seen: set[int] = set()
-    while offset and offset not in seen:
-        seen.add(offset)
-        file.seek(offset)
-        (count,) = _read(file, layout.order + layout.count)
-        start = file.tell()
-        entries = file.read(min(count, 4096) * struct.calcsize(layout.order + layout.entry))
-        file.seek(start + count * struct.calcsize(layout.order + layout.entry))
-        (offset,) = _read(file, layout.order + layout.offset)
-        yield {
-            tag: _values(file, layout, kind, number, field, size)
-            for tag, kind, number, field in struct.iter_unpack(layout.order + layout.entry, entries)
-            if kind in _TYPES
-        }
-
-
-def _values(
-    file: BinaryIO, layout: _Layout, kind: int, number: int, field: bytes, size: int
-) -> list[int]:
-    """A tag's numbers; none for text, fractions and floats, whose place is checked all the same."""
-    form = _TYPES[kind]
-    length = struct.calcsize(layout.order + form) * number
-    if length > len(field):
-        (start,) = struct.unpack(layout.order + layout.offset, field)
-        if start + length > size:
-            raise EOFError
-        if form.endswith("s"):
-            return []
-        file.seek(start)
-        field = file.read(length)
-    if form.endswith("s"):
-        return []
-    return list(struct.unpack_from(f"{layout.order}{number}{form}", field))
-
-
-def _read(file: BinaryIO, form: str) -> tuple[int, ...]:
-    return struct.unpack(form, file.read(struct.calcsize(form)))
+_MOST_DIRECTORIES = 100
+_MOST_BOXES = 10_000
+_BOXES = frozenset(
+    (
+        *(b"ftyp", b"meta", b"mdat", b"moov", b"idat", b"free", b"skip", b"uuid", b"mpvd"),
+        *(b"JXL ", b"jxll", b"jxlc", b"jxlp", b"jxli", b"jbrd", b"brob", b"Exif", b"xml "),
+    )
+)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from spider_cli.questions import SCORE_PREFIX, box_fractions
 from spider_cli.vocabulary import LEVELS, NOUNS, SEVERITIES
 
-__all__ = ["MEANINGS", "NAMES", "Task", "instructed"]
+__all__ = ["LEAD", "MEANINGS", "NAMES", "Task", "instructed"]
 
 Task: TypeAlias = Literal["describe", "refer_short", "refer_long", "ground", "score"]
 
@@ -48,6 +48,8 @@ NAMES = "\n".join(
     ]
 )
 """First for all tasks but scoring."""
+LEAD = f"{NAMES}\n\n"
+"""With which all questions but that of scoring begin."""
 _BOX = (
     "Numbers in brackets are a region: left, top, right and bottom edge, as fractions of the "
     "photo's width and height."
@@ -81,4 +83,4 @@ def instructed(task: Task, question: str) -> str:
     if task == "score":
         return f"{question} {_FORMS[task]}"
     box = f"\n{_BOX}" if box_fractions(question) is not None else ""
-    return f"{NAMES}\n\n{question}{box}\n{_FORMS[task]}"
+    return f"{LEAD}{question}{box}\n{_FORMS[task]}"

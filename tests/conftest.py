@@ -18,6 +18,7 @@ REQUIRE_ALL = os.environ.get("SPIDER_REQUIRE_ALL") == "1"
 
 TOOLS = {
     "chromium": "apt-get install chromium",
+    "exiftool": "apt-get install libimage-exiftool-perl",
     "jq": "apt-get install jq",
     "make": "apt-get install make",
 }
@@ -67,6 +68,27 @@ def tool() -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Name of a family (`tests.tiny_models.FAMILIES`) -> its folder, built when first asked for."""
+    made: dict[str, Path] = {}
+
+    def build(family: str) -> Path:
+        import torch
+
+        from tests.tiny_models import FAMILIES
+
+        if family not in made:
+            folder = tmp_path_factory.mktemp("tiny") / family
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                FAMILIES[family](folder)
+            made[family] = folder
+        return made[family]
+
+    return build
 
 
 def lacking(name: str, install: str) -> NoReturn:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
@@ -11,7 +12,7 @@ from tests.throughput import PEERS, PILLOW, Plan, make_photos, prove, run
 from trainer.evaluate.release import SPEED, read_criteria
 
 SMALL = Plan(
-    count=20,  # more than two batches
+    count=18,  # more than two batches
     rounds=1,
     large=(800, 600),
     small=(256, 192),
@@ -37,17 +38,19 @@ def test_every_figure_is_measured(photos: Path, tmp_path: Path) -> None:
         Path(out).mkdir(parents=True, exist_ok=True)
         text = json.dumps(found, indent=1) + "\n"
         (Path(out) / SPEED).write_text(text, encoding="utf-8")
+    there = {name for name, (module, _) in PEERS.items() if find_spec(module)}
     sections = ("pillow_12mp", "score_12mp", "score_512", "ground_12mp")
-    for name in (*sections, *(f"{name}_12mp" for name in PEERS)):
+    for name in (*sections, *(f"{name}_12mp" for name in there)):
         assert found[name]["photos_per_second"] > 0
         assert len(found[name]["rounds"]) == plan.rounds
-    for name in PEERS:
+    for name in there:
         ratio = found["score_12mp"][f"over_{name}"]
         theirs = found[f"{name}_12mp"]["photos_per_second"]
         assert abs(ratio * theirs / found["score_12mp"]["photos_per_second"] - 1) < 1e-6
     for one in read_criteria():
         section, _, figure = one.figure.partition(".")
-        if one.on == "speed" and section != "describe_12mp":  # like ground's
+        absent = any(f"over_{name}" == figure for name in PEERS if name not in there)
+        if one.on == "speed" and section != "describe_12mp" and not absent:  # like ground's
             assert figure in found[section], one.name
     # A process with torch and a model in it has more than this, and no test machine has so much.
     assert 0.1 < found["memory"]["up_to_50mp_gb"] < 100

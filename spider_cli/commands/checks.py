@@ -1,6 +1,7 @@
 """What `spider doctor` looks at, one function a question; none of them changes anything."""
 
 import contextlib
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -13,6 +14,7 @@ from typing import Literal, TypeAlias
 
 import spider_cli
 from spider_cli.errors import SpiderError
+from spider_cli.extras import EXTRAS, installing
 
 __all__ = ["Finding", "findings"]
 
@@ -23,7 +25,7 @@ NEEDED = (
     *("numpy", "pillow", "pycocotools", "platformdirs", "typer", "rich"),
 )
 _HERE = Path(spider_cli.__file__).parent
-OPTIONAL = ("torchvision", "accelerate", "peft")
+OPTIONAL = ("torchvision", "accelerate", "peft", "torchao")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def findings() -> Iterator[Finding]:
     yield Finding("spider", "ok", f"{spider_cli.__version__}, in {_HERE}")
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}")
     yield from installed()
+    yield from formats()
     yield torchvision()
     yield trainer()
     yield cache()
@@ -67,6 +70,23 @@ def installed() -> Iterator[Finding]:
     for name in OPTIONAL:
         if (version := _version(name)) is not None:
             yield Finding(name, "ok", f"{version} (optional)")
+
+
+def formats() -> Iterator[Finding]:
+    """Which photos spider reads by packages that it can do without."""
+    for extra in EXTRAS:
+        name, version = f"{extra.photos} photos", _version(extra.package)
+        if not extra.installed:
+            yield Finding(name, "ok", f"not read; for them: {installing([extra])}")
+            continue
+        try:
+            importlib.import_module(extra.module)
+        except Exception as error:  # a broken one raises whatever it likes
+            detail = f"{extra.package} does not start: {type(error).__name__}: {error}"
+            cure = f"pip install --force-reinstall {extra.package}"
+            yield Finding(name, "warning", detail, cure)
+        else:
+            yield Finding(name, "ok", f"read by {extra.package} {version or '(version unknown)'}")
 
 
 def torchvision() -> Finding:

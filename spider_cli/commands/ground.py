@@ -268,6 +268,7 @@ def _failure(auditor: "Auditor", source: "Source", error: PhotoError) -> "Record
         model=auditor.model,
         revision=auditor.revision,
         seconds=0.0,
+        max_pixels=auditor.max_pixels,
         looked_at=(),
         outcome=Failure(error.code, error.message, error.hint),
         photo_b64=source.name_b64,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from spider_cli.budget import parse_pixels
 from spider_cli.outputs.messages import show_tracebacks
 
 __all__ = ["Boxes", "Common", "Debug", "Json", "Offline", "given", "photo_command"]
@@ -19,6 +20,13 @@ _OUTPUT, _MODEL = "Output", "Model"
 def _debug(on: bool) -> bool:
     show_tracebacks(on)
     return on
+
+
+def _pixels(text: str) -> int:
+    try:
+        return parse_pixels(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _offline(on: bool) -> bool:
@@ -169,6 +177,28 @@ class Common:
             rich_help_panel=_MODEL,
         ),
     ] = "auto"
+    quantize: Annotated[
+        Literal["int8", "int4"] | None,
+        typer.Option(
+            "--quantize",
+            envvar="SPIDER_QUANTIZE",
+            help="Keep the layers of a large language model in 8 or 4 bits a weight: less memory, "
+            "answers move a little. Not for nano, segmenters and servers.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    device_map: Annotated[
+        Literal["auto", "balanced", "balanced_low_0", "sequential"] | None,
+        typer.Option(
+            "--device-map",
+            envvar="SPIDER_DEVICE_MAP",
+            help="Spread the model over all CUDA GPUs, in one of accelerate's ways. A model too "
+            "large for one GPU is spread anyway.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     batch_size: Annotated[
         int,
         typer.Option(
@@ -179,6 +209,19 @@ class Common:
             rich_help_panel=_MODEL,
         ),
     ] = 8
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(
+            "--max-pixels",
+            envvar="SPIDER_MAX_PIXELS",
+            parser=_pixels,
+            metavar="N",
+            help="The most pixels (width times height) of a photo that the model is shown, such as "
+            "1500000 or 1.5M. The default is the model family's (docs/models.md).",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     max_decode_pixels: Annotated[
         int,
         typer.Option(

@@ -13,12 +13,14 @@ import typer
 
 from spider_cli.commands.options import Common, given
 from spider_cli.commands.progress import Progress
-from spider_cli.commands.startup import loading_first
+from spider_cli.commands.startup import loading_first, show_torchao
 from spider_cli.errors import ExitCode, UsageError
+from spider_cli.extras import Waiting
 from spider_cli.outputs import messages
 
 if TYPE_CHECKING:
     from spider_cli.auditor import Auditor
+    from spider_cli.model_in_use import Loaded
     from spider_cli.outputs.writers import Form, Writer
     from spider_cli.photos import Source
     from spider_cli.results import Command, Record
@@ -45,10 +47,13 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
         raise UsageError("--offline and --allow-upload exclude each other")
     if not common.debug:
         _hush_libraries()
+    if common.quantize is not None:
+        show_torchao(quietly=not common.debug)
     failed = 0
     with contextlib.ExitStack() as stack:
         writers = _outputs(common, command, stack)
-        photos = _photos(common)
+        waiting = Waiting()
+        photos = _photos(common, waiting)
         from spider_cli.auditor import Auditor
         from spider_cli.commands.downloading import or_download
 
@@ -58,9 +63,12 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
                 device=common.device,
                 dtype=common.dtype,
                 batch_size=common.batch_size,
-                max_pixels=common.max_decode_pixels,
+                max_decode_pixels=common.max_decode_pixels,
                 allow_upload=common.allow_upload,
                 tuned=common.tuned,
+                max_pixels=common.max_pixels,
+                quantize=common.quantize,
+                device_map=common.device_map,
             ),
             quiet=common.quiet,
         )
@@ -68,6 +76,8 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
             for notice in auditor.notices:
                 messages.warning(notice)
         with Progress(_total(common, records_each), shown=not common.quiet) as progress:
+            if not common.quiet:
+                auditor.told = lambda loaded: _tell(loaded, progress, bundled=common.debug)
             for record in loading_first(ask(auditor, photos)):
                 progress.clear()
                 failed += record.failed
@@ -75,7 +85,20 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
                 for writer in writers:
                     writer.write(record)
                 progress.step()
+        if waiting and not common.quiet:
+            messages.warning(str(waiting))
     return failed
+
+
+def _tell(loaded: "Loaded", progress: Progress, *, bundled: bool) -> None:
+    """Say that weights were loaded.
+
+    Args:
+        bundled: say so of the bundled ones, too, which take no time.
+    """
+    if bundled or not loaded.bundled:
+        progress.clear()
+        messages.plain(str(loaded))
 
 
 def finish(failed: int, *, gate_failed: bool = False) -> None:
@@ -94,7 +117,7 @@ def _hush_libraries() -> None:
         warnings.simplefilter("ignore")
 
 
-def _photos(common: Common) -> "Iterator[Source]":
+def _photos(common: Common, waiting: Waiting) -> "Iterator[Source]":
     if not common.paths:
         raise UsageError(
             "no photo is named",
@@ -106,7 +129,13 @@ def _photos(common: Common) -> "Iterator[Source]":
     stdin = None
     if "-" in common.paths:
         stdin = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    found = find_photos(common.paths, recursive=common.recursive, stdin=stdin, null=common.null)
+    found = find_photos(
+        common.paths,
+        recursive=common.recursive,
+        stdin=stdin,
+        null=common.null,
+        waiting=waiting,
+    )
     # Asking for the first one raises when there is none, before a model is loaded for nothing.
     first = list(itertools.islice(found, 1))
     return itertools.chain(first, found)

@@ -1,12 +1,35 @@
 """A quick start: importing torch and transformers makes millions of objects that all stay."""
 
 import gc
+import logging
+import sys
 from collections.abc import Iterator
 from typing import TypeVar
 
-__all__ = ["loading_first"]
+__all__ = ["hide_torchao", "loading_first", "show_torchao"]
 
 Item = TypeVar("Item")
+
+_TORCHAO = "torchao"
+_LOUD = (_TORCHAO, "torch.utils._pytree")
+"""Loggers that complain when it is imported, of nothing that matters here."""
+
+
+def hide_torchao() -> None:
+    """Let nobody find torchao, before transformers is imported, which takes it along.
+
+    On one machine that made every start 1.5 s slower, and put lines of its own on stderr.
+    """
+    sys.modules.setdefault(_TORCHAO, None)  # type: ignore[arg-type]  # Python's way of saying so
+
+
+def show_torchao(*, quietly: bool) -> None:
+    """Let it be found again, for what quantizes."""
+    if sys.modules.get(_TORCHAO, sys) is None:
+        del sys.modules[_TORCHAO]
+    if quietly:
+        for name in _LOUD:
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def loading_first(items: Iterator[Item]) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spider_cli.lmm import Ask, Look, Pixels
+from spider_cli.lmm import Ask, Look, Pixels, Prepared, padded
 from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.modeling import Glimpse, NanoForConditionalGeneration
 from spider_cli.nano.processing import NanoProcessor
@@ -29,24 +29,30 @@ class _Payload:
 class NanoEyes:
     """`spider_cli.lmm.Eyes` for nano."""
 
+    shares = True
+    lead = ""
+
     def __init__(self, model: NanoForConditionalGeneration, processor: NanoProcessor) -> None:
         self.model = model
         self.processor = processor
         self.tokenizer = processor.tokenizer
 
-    def look(self, photos: Sequence[Pixels]) -> list[Look]:
-        views = [self.processor.views(pixels) for pixels in photos]
-        glimpses = iter(self.model.look([view for photo in views for view in photo]))
+    def prepare(self, pixels: Pixels) -> Prepared:
+        return Prepared(pixels, self.processor.views(pixels))
+
+    def look(self, photos: Sequence[Prepared]) -> list[Look]:
+        glimpses = iter(self.model.look([view for photo in photos for view in photo.inputs]))
         looks = []
-        for pixels, seen in zip(photos, views, strict=True):
-            own = [next(glimpses) for _ in seen]
+        for photo in photos:
+            own = [next(glimpses) for _ in photo.inputs]
             tokens = self.model.embed_readings([self.model.read_view(g) for g in own])
-            height, width = pixels.shape[:2]
-            places = [_pixels_of(view.place, width, height) for view in seen]
+            height, width = photo.pixels.shape[:2]
             looked = tuple(
-                View(box=place, size=view.valid) for place, view in zip(places, seen, strict=True)
+                View(box=_pixels_of(view.place, width, height), size=view.valid)
+                for view in photo.inputs
             )
-            looks.append(Look((width, height), looked, _Payload(pixels, own[0], tokens)))
+            payload = _Payload(photo.pixels, own[0], tokens)
+            looks.append(Look((width, height), looked, payload, len(tokens)))
         return looks
 
     def forced(self, ask: Ask) -> list[int]:
@@ -55,36 +61,39 @@ class NanoEyes:
         ids: list[int] = self.tokenizer(ask.prefix, add_special_tokens=False)["input_ids"]
         return ids
 
+    def opening(self, looks: Sequence[Look]) -> dict[str, Any]:
+        image = self.model.config.image_token_id
+        photos: list[Tensor] = [look.payload.tokens for look in looks]
+        rows = [[image] * len(tokens) for tokens in photos]
+        return self._padded(rows) | {"image_features": torch.cat(photos)}
+
+    def row(self, ask: Ask) -> tuple[list[int], dict[str, Tensor]]:
+        payload: _Payload = ask.look.payload
+        prompt = self.processor.prompt(ask.question)
+        boxes = [self._box(payload, box) for box in prompt.boxes]
+        ids = self.processor.token_ids(prompt, len(payload.tokens), [len(one) for one in boxes])
+        features = {"image_features": torch.cat(boxes)} if boxes else {}
+        return [*ids, *self.forced(ask)], features
+
     def inputs(self, asks: Sequence[Ask]) -> dict[str, Any]:
         rows: list[list[int]] = []
         features: list[Tensor] = []
         for ask in asks:
-            payload: _Payload = ask.look.payload
-            prompt = self.processor.prompt(ask.question)
-            features.append(payload.tokens)
-            counts = []
-            for box in prompt.boxes:
-                readings = [self.model.read_box(payload.overview, box)]
-                close = self.processor.region_view(payload.pixels, box)
-                if close is not None:
-                    readings.append(self.model.read_view(self.model.look([close])[0]))
-                tokens = self.model.embed_readings(readings)
-                features.append(tokens)
-                counts.append(len(tokens))
-            ids = self.processor.token_ids(prompt, len(payload.tokens), counts)
-            rows.append([*ids, *self.forced(ask)])
-        longest = max(map(len, rows))
-        pad = self.tokenizer.pad_token_id
-        device = self.model.device
-        batch = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=device)
-        mask = torch.tensor(
-            [[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=device
-        )
-        return {
-            "input_ids": batch,
-            "attention_mask": mask,
-            "image_features": torch.cat(features),
-        }
+            ids, boxes = self.row(ask)
+            rows.append(ids)
+            features += [ask.look.payload.tokens, *boxes.values()]
+        return self._padded(rows) | {"image_features": torch.cat(features)}
+
+    def _box(self, payload: _Payload, box: tuple[float, float, float, float]) -> Tensor:
+        """(tokens, hidden) of a box that is asked about."""
+        readings = [self.model.read_box(payload.overview, box)]
+        close = self.processor.region_view(payload.pixels, box)
+        if close is not None:
+            readings.append(self.model.read_view(self.model.look([close])[0]))
+        return self.model.embed_readings(readings)
+
+    def _padded(self, rows: Sequence[list[int]]) -> dict[str, Tensor]:
+        return padded(rows, self.tokenizer.pad_token_id, self.model.device)
 
 
 def _pixels_of(
@@ -95,11 +104,15 @@ def _pixels_of(
 
 
 def load(
-    folder: Path, *, device: str, dtype: torch.dtype
+    folder: Path, *, device: str, dtype: torch.dtype, max_pixels: int | None = None
 ) -> tuple[NanoForConditionalGeneration, NanoEyes]:
-    """The model and its eyes from a folder."""
+    """The model and its eyes from a folder.
+
+    Args:
+        max_pixels: as for `NanoProcessor`.
+    """
     config = NanoConfig.from_pretrained(str(folder), local_files_only=True)
     model = load_whole(NanoForConditionalGeneration, folder, config=config, dtype=dtype)
     model = model.to(device).eval()
     model.vision_encoder.to(memory_format=torch.channels_last)
-    return model, NanoEyes(model, NanoProcessor.from_pretrained(folder, config))
+    return model, NanoEyes(model, NanoProcessor.from_pretrained(folder, config, max_pixels))

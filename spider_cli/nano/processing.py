@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
+from spider_cli.budget import within
 from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.modeling import ViewTensor
 
@@ -52,29 +53,41 @@ class NanoProcessor:
     Args:
         tokenizer: the model folder's tokenizer.
         config: the model's configuration, for the sizes of the views.
+        max_pixels: of a photo's overview, and of all its views together where there are tiles;
+            None: as configured.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, config: NanoConfig) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        config: NanoConfig,
+        max_pixels: int | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.config = config
+        self.max_pixels = max_pixels
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, config: NanoConfig) -> "NanoProcessor":
+    def from_pretrained(
+        cls, folder: str | Path, config: NanoConfig, max_pixels: int | None = None
+    ) -> "NanoProcessor":
         """Read the tokenizer of a model folder (local files only)."""
         tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-        return cls(tokenizer, config)
+        return cls(tokenizer, config, max_pixels)
 
     # -- photos ------------------------------------------------------------------------------
 
     def views(self, pixels: npt.NDArray[np.uint8]) -> list[ViewTensor]:
-        """The overview, then for a large photo its 100% tiles.
+        """The overview, then for a large photo its 100% tiles; all of them, as nano was taught, or
+        none where they are more than `max_pixels` with their overview.
 
         Args:
             pixels: (height, width, 3) uint8 RGB.
         """
         height, width = pixels.shape[:2]
         tiled = self._tiled(width, height)
-        small = shrink_to(pixels, self.config.overview_tiled if tiled else self.config.overview)
+        longest = self.config.overview_tiled if tiled else self.config.overview
+        small = shrink_to(pixels, longest, self.max_pixels)
         shrink = max(width, height) / max(small.shape[:2])
         views = [_view("overview", small, (0.0, 0.0, 1.0, 1.0), shrink)]
         if tiled:
@@ -83,7 +96,7 @@ class NanoProcessor:
         return views
 
     def region_view(self, pixels: npt.NDArray[np.uint8], box: FractionBox) -> ViewTensor | None:
-        """A 100% look at the middle of a box, where the overview was shrunk; None elsewhere."""
+        """A 100% look at the middle of a box of a photo that has tiles; None of others."""
         height, width = pixels.shape[:2]
         if not self._tiled(width, height):
             return None
@@ -93,7 +106,13 @@ class NanoProcessor:
         return self._tile("region_tile", pixels, cx, cy, limit=side)
 
     def _tiled(self, width: int, height: int) -> bool:
-        return max(width, height) >= _TILES_FROM * self.config.overview
+        if max(width, height) < _TILES_FROM * self.config.overview:
+            return False
+        if self.max_pixels is None:
+            return True
+        overview = _shrunk((width, height), self.config.overview_tiled)
+        tile = min(self.config.tile, width) * min(self.config.tile, height)
+        return overview[0] * overview[1] + len(_TILE_CENTRES) * tile <= self.max_pixels
 
     def _tile(
         self,
@@ -155,16 +174,24 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     return min(max(low, 0.0), 1.0), min(max(high, 0.0), 1.0)
 
 
-def shrink_to(pixels: npt.NDArray[Any], longest: int) -> npt.NDArray[Any]:
-    """Shrink so that the longest side is at most `longest`; never enlarge."""
+def shrink_to(pixels: npt.NDArray[Any], longest: int, most: int | None = None) -> npt.NDArray[Any]:
+    """Shrink to a longest side of at most `longest` and at most `most` pixels; never enlarge."""
     height, width = pixels.shape[:2]
-    factor = longest / max(width, height)
-    if factor >= 1:
+    size = _shrunk((width, height), longest)
+    if most is not None:
+        size = within(size, most)
+    if size == (width, height):
         return pixels
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
     image = Image.fromarray(pixels)
     # `reducing_gap` averages whole blocks first: fast on large photos, and no aliasing.
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+
+
+def _shrunk(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    factor = longest / max(size)
+    if factor >= 1:
+        return size
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _view(

@@ -11,8 +11,8 @@ from spider_cli.vocabulary import LEVELS
 __all__ = ["COLUMNS", "Csv", "columns_of", "neutral"]
 
 _COMMON = (
-    *("schema", "command", "photo", "photo_b64", "model", "revision", "untuned"),
-    *("seconds", "looked_at"),
+    *("schema", "command", "photo", "photo_b64", "read_as", "model", "revision"),
+    *("untuned", "seconds", "max_pixels", "looked_at"),
 )
 _BOX = ("box_x1", "box_y1", "box_x2", "box_y2")
 _ERROR = ("error_code", "error_message", "error_hint")

@@ -48,7 +48,10 @@ class Text:
     def write(self, record: Record) -> None:
         if isinstance(record.outcome, Failure) and not self._failures:
             return
-        for line in _lines(record):
+        lines = _lines(record)
+        if record.read_as is not None:
+            lines[0].append(f"  ({record.read_as})", "dim")
+        for line in lines:
             self._console.print(line, soft_wrap=True)
         self._console.file.flush()
 

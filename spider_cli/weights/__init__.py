@@ -123,9 +123,13 @@ class ModelFolder:
         (`spider_cli.weights.card.is_tuned`). Anything else is a base."""
         return not self.understands_names() or is_tuned(self.path)
 
+    def kind(self) -> str:
+        """The ``model_type`` of its config.json."""
+        return str(_read_object(self.base / "config.json").get("model_type"))
+
     def understands_names(self) -> bool:
         """True when the model knows things by name; nano knows positions only."""
-        return _read_object(self.base / "config.json").get("model_type") != "spider_nano"
+        return self.kind() != "spider_nano"
 
     def revision(self) -> str:
         """See `spider_cli.weights.revision.revision_of`."""

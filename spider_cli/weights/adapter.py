@@ -57,7 +57,7 @@ class Adapter:
         config = peft.LoraConfig.from_pretrained(str(self.folder))
         config.inference_mode = True
         config.init_lora_weights = True  # of no account: all of them are read from the file
-        dtype = model.dtype
+        dtype, dtypes = model.dtype, {name: one.dtype for name, one in model.named_parameters()}
         tensors = load_file(self.folder / WEIGHTS)
         with warnings.catch_warnings():
             # peft asks transformers by a name that the newest calls otherwise.
@@ -71,7 +71,10 @@ class Adapter:
             if odd:
                 raise ValueError(f"{WEIGHTS} is of another model than its base: see {min(odd)}")
             peft.set_peft_model_state_dict(adapted, tensors)
-            return adapted.merge_and_unload().to(dtype)
+            whole = adapted.merge_and_unload()
+        for name, one in whole.named_parameters():  # what was tuned whole is kept in float32
+            one.data = one.data.to(dtypes.get(name, dtype))
+        return whole
 
 
 def adapter_in(folder: Path) -> Adapter | None:

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from spider_cli.weights.headers import read_header
 from spider_cli.weights.records import FileFacts
 
 __all__ = ["MANIFEST", "amiss", "broken_safetensors", "manifest_of", "with_digest"]
@@ -87,19 +87,11 @@ def broken_safetensors(folder: Path) -> dict[str, str]:
 
 def _header_fault(file: Path) -> Iterator[str]:
     try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(min(length, size)))
-        ends = [value["data_offsets"][1] for name, value in header.items() if name[:2] != "__"]
-        wanted = 8 + length + max(ends, default=0)
+        read_header(file)
     except OSError as error:
         yield f"cannot be read: {error.strerror or error}"
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError):
-        yield "is no safetensors file"
-    else:
-        if size != wanted:
-            yield f"is truncated: {size:,} bytes of {wanted:,}"
+    except ValueError as fault:
+        yield str(fault)
 
 
 def _digest(path: Path, kind: str, start: bytes, seen: Callable[[int], None]) -> str:

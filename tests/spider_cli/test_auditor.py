@@ -273,6 +273,24 @@ def test_a_region_by_position(nano: Auditor, scenes: dict[str, Any]) -> None:
     assert by_box == [found]
 
 
+@pytest.mark.parametrize("step", ["look", "ask"])
+def test_too_little_memory_for_photos(
+    nano: Auditor, scenes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """As torch says it of a GPU: one line, and what to lower."""
+    import torch
+
+    def short(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore of it.")
+
+    monkeypatch.setattr(nano.load(), step, short)
+    with pytest.raises(UsageError, match=r"2\.00 GiB") as caught:
+        list(nano.describe([scenes["small"]]))
+    assert caught.value.code == "memory_short"
+    assert "--batch-size" in caught.value.hint
+    assert "\n" not in caught.value.message
+
+
 def test_records_stream(nano: Auditor, scenes: dict[str, Any]) -> None:
     """The first record is there before the last photo is asked for."""
     taken = []

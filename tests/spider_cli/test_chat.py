@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from spider_cli.auditor import Auditor
 from spider_cli.boxes import BoxSpec
+from spider_cli.budget import chat_budget, default_budget
 from spider_cli.chat import ChatEyes, ComposedProcessor
 from spider_cli.errors import UsageError
 from spider_cli.lmm import Ask, LanguageModel, Look
@@ -349,8 +350,10 @@ def test_any_size_and_shape(model: LanguageModel, size: tuple[int, int]) -> None
     height, width = size
     assert look.size == (width, height)
     [view] = look.views
-    assert view.box == (0, 0, width, height)
-    assert max(view.size) <= 1280
+    x1, y1, x2, y2 = view.box
+    assert 0 <= x1 < x2 <= width
+    assert 0 <= y1 < y2 <= height
+    assert view.size[0] * view.size[1] <= chat_budget(model.model.config.model_type)
     assert np.isfinite(model.next_logits([Ask(look, "Why?")])).all()
 
 
@@ -362,7 +365,7 @@ def test_a_start_mark_is_not_doubled(folder: Path) -> None:
     model, eyes = load(folder, device="cpu", dtype=torch.float32)
     words = eyes.tokenizer
     eyes.processor.chat_template = words.bos_token + eyes.processor.chat_template
-    photo = eyes.look([np.zeros((30, 40, 3), np.uint8)])[0]
+    photo = eyes.look([eyes.prepare(np.zeros((30, 40, 3), np.uint8))])[0]
     ids = eyes.inputs([Ask(photo, "Why?")])["input_ids"][0].tolist()
     assert ids.count(words.bos_token_id) == 1
     assert ids[0] == words.bos_token_id
@@ -391,6 +394,39 @@ def test_placeholders_are_as_many_as_the_image_has_patches(
     ):
         assert int((row == 6).sum()) == int(grid.prod()) // 4
         assert torch.equal(kinds == 1, row == 6)
+
+
+@pytest.mark.parametrize("folder", ["qwen2_5_vl", "qwen3_vl"], indirect=True)
+@pytest.mark.parametrize("cells", [9, 4])
+def test_a_budget(
+    folder: Path, chat: Auditor, photos: list[Any], valid_record: Any, cells: int
+) -> None:
+    """Fewer cells than the folder's settings allow; the record says what was seen."""
+    side = 2 * chat.load().eyes.processor.image_processor.patch_size
+    small = Auditor(str(folder), device="cpu", max_pixels=cells * side**2)
+    eyes = small.load().eyes
+    asks = [Ask(look, "Why?") for look in small.load().look(photos)]
+    grids = eyes.inputs(asks)["image_grid_thw"]
+    for record, plain, grid in zip(small.score(photos), chat.score(photos), grids, strict=True):
+        said = valid_record(record)
+        assert said["max_pixels"] == cells * side**2
+        assert plain.max_pixels == default_budget(folder.name)
+        [view], [larger] = record.looked_at, plain.looked_at
+        assert view.box == larger.box
+        assert view.size == (int(grid[2]) * side // 2, int(grid[1]) * side // 2)
+        assert view.size[0] * view.size[1] <= cells * side**2
+        assert larger.size[0] * larger.size[1] > cells * side**2
+
+
+@pytest.mark.parametrize("folder", ["qwen2_5_vl", "llava"], indirect=True)
+def test_too_small_a_budget(folder: Path, tmp_path: Path) -> None:
+    """Said before weights are read."""
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(UsageError, match="--max-pixels 2000 is too small") as caught:
+        Auditor(str(copy), device="cpu", max_pixels=2000).load()
+    assert caught.value.code == "budget_too_small"
+    assert caught.value.hint.startswith("--max-pixels 3136")
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spider_cli.budget import SERVED, chat_budget
 from spider_cli.endpoint import Endpoint, Message
 from spider_cli.errors import UsageError
 from tests.openai_server import Fault, OpenAIServer, completion
@@ -61,11 +62,11 @@ def test_an_answer() -> None:
 def test_photos_go_as_png_with_the_first_turn_of_the_user() -> None:
     rng = np.random.default_rng(0)
     small = rng.integers(0, 256, (40, 60, 3), np.uint8)
-    wide = np.zeros((100, 2560, 3), np.uint8)
+    large = np.zeros((1000, 2560, 3), np.uint8)
     turns: list[Message] = [*QUESTION, {"role": "assistant", "content": "A cat."}]
     turns.append({"role": "user", "content": "Sure?"})
     with OpenAIServer("Yes.") as server:
-        endpoint(server).say(turns, images=[small, wide])
+        endpoint(server).say(turns, images=[small, large])
         (request,) = server.requests
     assert [part["type"] for part in request.messages[1]["content"]] == [
         "image_url",
@@ -80,7 +81,8 @@ def test_photos_go_as_png_with_the_first_turn_of_the_user() -> None:
         with Image.open(io.BytesIO(base64.b64decode(url.removeprefix(start)))) as image:
             shown.append(np.asarray(image))
     assert np.array_equal(shown[0], small)
-    assert shown[1].shape == (50, 1280, 3)
+    assert shown[1].shape == (715, 1831, 3)
+    assert 715 * 1831 <= chat_budget(SERVED) < 716 * 1832
 
 
 def test_the_only_model_is_taken() -> None:

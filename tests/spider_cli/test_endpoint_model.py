@@ -1,5 +1,7 @@
 """A model behind an address answers as the same model does when it is loaded here."""
 
+import base64
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spider_cli.auditor import Auditor
 from spider_cli.boxes import BoxSpec
+from spider_cli.budget import SERVED, default_budget
 from spider_cli.lmm import Ask
 from spider_cli.photos import named_source, open_photo
 from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION, ground_question
@@ -176,7 +180,7 @@ def test_points_that_are_asked_for(
 
 def test_words_are_the_local_ones(served: Served, local: Auditor, paths: list[str]) -> None:
     def said(records: Iterator[Record]) -> list[dict[str, Any]]:
-        left_out = ("model", "revision", "seconds", "looked_at")
+        left_out = ("model", "revision", "seconds", "max_pixels", "looked_at")
         return [
             {name: value for name, value in one.to_json().items() if name not in left_out}
             for one in records
@@ -196,7 +200,19 @@ def test_what_a_record_says_of_the_model(
     assert said["model"] == f"openai:{server.url}#nano"
     assert said["revision"] == "m fp_1"
     assert said["looked_at"] == [{"box": [0, 0, 600, 400], "size": [600, 400]}]
+    assert said["max_pixels"] == default_budget(SERVED)
     assert record.notes == ()
+
+
+def test_a_budget_bounds_what_is_sent(server: OpenAIServer, paths: list[str]) -> None:
+    server.replies = ["Mild noise."]
+    [record] = Auditor(f"openai:{server.url}", max_pixels=60_000).describe(paths[:1])
+    assert record.max_pixels == 60_000
+    [view] = record.looked_at
+    assert view.size == (300, 200)
+    [url] = next(one.images for one in server.requests if one.images)
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+        assert image.size == view.size
 
 
 def test_a_server_that_says_nothing_of_itself(server: OpenAIServer, paths: list[str]) -> None:
@@ -282,7 +298,7 @@ def test_a_photo_is_encoded_once(
     calls: list[Any] = []
     encode = endpoint_model.data_url
     monkeypatch.setattr(
-        endpoint_model, "data_url", lambda pixels: calls.append(pixels) or encode(pixels)
+        endpoint_model, "data_url", lambda *given: calls.append(given) or encode(*given)
     )
     boxes = [BoxSpec.parse("0.0,0.0,0.5,0.5"), BoxSpec.parse("0.5,0.5,1.0,1.0")]
     assert len(list(served().refer(paths, boxes))) == 6

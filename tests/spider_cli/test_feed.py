@@ -16,7 +16,7 @@ from PIL import Image
 from spider_cli import feed
 from spider_cli.errors import PhotoError
 from spider_cli.feed import Feed
-from spider_cli.photos import MAX_PIXELS, Photo, named_source, photo_from_array
+from spider_cli.photos import MAX_DECODE_PIXELS, Photo, named_source, photo_from_array
 
 GREY = np.full((30, 40, 3), 128, np.uint8)
 
@@ -30,16 +30,16 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def batches(photos: Any, size: int = 4, most: int = MAX_PIXELS) -> list[list[feed.Item]]:
-    return list(Feed(photos, batch_size=size, max_pixels=most))
+def batches(photos: Any, size: int = 4, most: int = MAX_DECODE_PIXELS) -> list[list[feed.Fed]]:
+    return list(Feed(photos, batch_size=size, max_decode_pixels=most))
 
 
 def test_all_come_once_in_their_order(files: list[Path]) -> None:
     found = batches(files)
     assert [len(batch) for batch in found] == [4, 4, 1]
     items = [item for batch in found for item in batch]
-    assert [source.name for source, _ in items] == [str(path) for path in files]
-    for index, (source, photo) in enumerate(items):
+    assert [item.source.name for item in items] == [str(path) for path in files]
+    for index, (source, photo, _) in enumerate(items):
         assert isinstance(photo, Photo)
         assert photo.source == source
         assert (photo.pixels == 128 + index).all()
@@ -49,8 +49,8 @@ def test_a_failed_photo_keeps_its_place(files: list[Path]) -> None:
     files[2].write_bytes(b"")
     files[5] = files[5].with_name("nowhere.png")
     items = [item for batch in batches(files, size=3) for item in batch]
-    assert [source.name for source, _ in items] == [str(path) for path in files]
-    errors = {i: p.code for i, (_, p) in enumerate(items) if isinstance(p, PhotoError)}
+    assert [item.source.name for item in items] == [str(path) for path in files]
+    errors = {i: p.code for i, (_, p, _) in enumerate(items) if isinstance(p, PhotoError)}
     assert errors == {2: "empty_file", 5: "not_found"}
 
 
@@ -59,10 +59,10 @@ def test_anything_may_be_a_photo(files: list[Path]) -> None:
     photo = photo_from_array(GREY, name="mine")
     given = [str(path), path, named_source(str(path)), photo, Image.fromarray(GREY), GREY, 5]
     items = [item for batch in batches(given) for item in batch]
-    names = [source.name for source, _ in items]
+    names = [item.source.name for item in items]
     assert names == [*[str(path)] * 3, "mine", "photo 5", "photo 6", "photo 7"]
     assert items[3][1] is photo
-    *good, bad = [found for _, found in items]
+    *good, bad = [item.photo for item in items]
     assert all(isinstance(one, Photo) and one.pixels.shape == GREY.shape for one in good)
     assert isinstance(bad, PhotoError)
     assert bad.code == "unsupported"
@@ -71,7 +71,7 @@ def test_anything_may_be_a_photo(files: list[Path]) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="names are never bytes there")
 def test_a_name_of_undecodable_bytes() -> None:
     """As from the command line: escaped for people, and its true bytes beside it."""
-    [[(source, photo)]] = batches([os.fsdecode(b"caf\xe9.jpg")])
+    [[(source, photo, _)]] = batches([os.fsdecode(b"caf\xe9.jpg")])
     assert source.name == "caf\\xe9.jpg"
     assert source.name_b64 == base64.b64encode(b"caf\xe9.jpg").decode()
     assert isinstance(photo, PhotoError)
@@ -89,7 +89,7 @@ def test_failed_photos_count_as_photos(files: list[Path]) -> None:
 
 
 def test_a_photo_that_is_too_large(files: list[Path]) -> None:
-    [[(_, photo)]] = batches(files[:1], most=40 * 30 - 1)
+    [[(_, photo, _)]] = batches(files[:1], most=40 * 30 - 1)
     assert isinstance(photo, PhotoError)
     assert photo.code == "too_large"
 
@@ -103,10 +103,10 @@ def test_a_stalled_source_lets_a_part_filled_batch_go(files: list[Path]) -> None
         assert more.wait(30)
         yield files[2]
 
-    found = iter(Feed(slowly(), batch_size=8, max_pixels=MAX_PIXELS))
+    found = iter(Feed(slowly(), batch_size=8, max_decode_pixels=MAX_DECODE_PIXELS))
     first = next(found)
     assert not more.is_set()
-    assert [source.name for source, _ in first] == [str(path) for path in files[:2]]
+    assert [item.source.name for item in first] == [str(path) for path in files[:2]]
     more.set()
     assert [len(batch) for batch in found] == [1]
 
@@ -128,7 +128,7 @@ def test_an_error_of_the_source_comes_after_what_it_gave(files: list[Path]) -> N
         yield from files[:3]
         raise RuntimeError("the list is cut")
 
-    found = iter(Feed(broken(), batch_size=2, max_pixels=MAX_PIXELS))
+    found = iter(Feed(broken(), batch_size=2, max_decode_pixels=MAX_DECODE_PIXELS))
     assert [len(next(found)) for _ in range(2)] == [2, 1]
     with pytest.raises(RuntimeError, match="the list is cut"):
         next(found)
@@ -146,11 +146,45 @@ def test_the_source_is_not_read_far_ahead(files: list[Path]) -> None:
             taken.append(index)
             yield files[0]
 
-    found = iter(Feed(counted(), batch_size=2, max_pixels=MAX_PIXELS))
+    found = iter(Feed(counted(), batch_size=2, max_decode_pixels=MAX_DECODE_PIXELS))
     next(found)
     time.sleep(0.3)
     assert len(taken) <= 2 + 6
     found.close()
+
+
+def test_photos_are_prepared_on_the_threads_that_decode(files: list[Path]) -> None:
+    """One that failed is not."""
+    files[4].write_bytes(b"")
+    threads: set[str] = set()
+
+    def prepare(photo: Photo) -> int:
+        threads.add(threading.current_thread().name)
+        return int(photo.pixels[0, 0, 0])
+
+    found = [
+        item
+        for batch in Feed(files, batch_size=4, max_decode_pixels=MAX_DECODE_PIXELS, prepare=prepare)
+        for item in batch
+    ]
+    assert [item.prepared for item in found] == [*range(128, 132), None, *range(133, 137)]
+    assert all(name.startswith("decode") for name in threads)
+
+
+def test_no_more_pixels_are_decoded_ahead_than_a_batch_has(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor are they forgotten: what was handed on makes room."""
+    monkeypatch.setattr(feed, "_BATCH_PIXELS", 2 * 40 * 30)
+    ready: list[Photo] = []
+    found = iter(
+        Feed(files * 4, batch_size=8, max_decode_pixels=MAX_DECODE_PIXELS, prepare=ready.append)
+    )
+    assert len(next(found)) == 2
+    time.sleep(0.3)
+    # Two handed on, one held back for the next batch; two that wait, and one that was under way.
+    assert len(ready) <= 6
+    assert sum(len(batch) for batch in found) == len(files) * 4 - 2
 
 
 def test_who_stops_early_leaves_no_thread(files: list[Path]) -> None:
@@ -158,7 +192,7 @@ def test_who_stops_early_leaves_no_thread(files: list[Path]) -> None:
         while True:
             yield files[0]
 
-    found = iter(Feed(endless(), batch_size=2, max_pixels=MAX_PIXELS))
+    found = iter(Feed(endless(), batch_size=2, max_decode_pixels=MAX_DECODE_PIXELS))
     next(found)
     del found
     gc.collect()

@@ -96,7 +96,7 @@ def test_folders_are_listed_in_natural_order_files_first(here: Path) -> None:
 
 def test_folders_give_known_extensions_only_and_nothing_hidden(here: Path) -> None:
     wanted = ["a.JPG", "b.Jpeg", "c.jpe", "d.png", "e.webp", "f.TIF", "g.tiff", "h.gif", "i.bmp"]
-    others = ["x.txt", "x.heic", "x.nef", "jpg", "x.jpg.txt", ".hidden.jpg", "._a.jpg", ".h/a.jpg"]
+    others = ["x.txt", "x.psd", "x.mov", "jpg", "x.jpg.txt", ".hidden.jpg", "._a.jpg", ".h/a.jpg"]
     touch(here, *(f"s/{name}" for name in wanted + others))
     (here / "s" / "folder.jpg").mkdir()
     touch(here, "s/folder.jpg/inner.png")
@@ -264,10 +264,10 @@ def test_an_empty_folder_among_others_is_passed_over(here: Path) -> None:
 
 
 def test_hints_say_why_nothing_was_found(here: Path) -> None:
-    touch(here, "raw/a.NEF", "raw/b.heic", "deep/sub/a.jpg")
+    touch(here, "drawn/a.PSD", "drawn/b.jp2", "deep/sub/a.jpg")
     with pytest.raises(UsageError) as caught:
-        names("raw")
-    assert ".heic .nef" in caught.value.hint
+        names("drawn")
+    assert ".jp2 .psd" in caught.value.hint
     with pytest.raises(UsageError) as caught:
         names("deep", recursive=False)
     assert "--no-recursive" in caught.value.hint

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from spider_cli.budget import chat_budget
 from spider_cli.chat_prompt import ChatPrompt
 from spider_cli.errors import UsageError
 from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX
@@ -120,6 +121,7 @@ class ChatEncoder:
         max_length: tokens a row may have.
         long_rows: what becomes of longer ones; where the prompt alone is too long nothing helps.
         ends: tokens at which the model stops: its `generation_config.eos_token_id`.
+        max_pixels: as for `ChatPrompt`; that of a family without a default of its own when None.
     """
 
     def __init__(
@@ -130,8 +132,9 @@ class ChatEncoder:
         long_rows: Literal["drop", "truncate"] = "drop",
         *,
         ends: Collection[int] | int | None = None,
+        max_pixels: int | None = None,
     ) -> None:
-        self.prompt = ChatPrompt(processor)
+        self.prompt = ChatPrompt(processor, max_pixels or chat_budget(None))
         self.pad_id = int(tokenizer.pad_token_id)
         self.max_length = max_length
         self.long_rows = long_rows

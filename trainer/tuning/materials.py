@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spider_cli.budget import chat_budget
 from spider_cli.chat_processors import load_processor as load_from
 from spider_cli.errors import UsageError
 from spider_cli.text_to_point import AXES
@@ -129,9 +130,15 @@ def _chat_encoder(recipe: Recipe, processor: Any, base: "Base", longest: int) ->
     """
     import numpy as np
 
-    ends, long_rows = end_ids(base) or None, recipe.run.long_rows
     try:
-        encoder = ChatEncoder(processor, processor.tokenizer, longest, long_rows, ends=ends)
+        encoder = ChatEncoder(
+            processor,
+            processor.tokenizer,
+            longest,
+            recipe.run.long_rows,
+            ends=end_ids(base) or None,
+            max_pixels=chat_budget(base.kind),
+        )
         encoder.prompt.tokens([np.zeros((64, 64, 3), np.uint8)], ["?"])
     except UsageError:
         raise

@@ -71,10 +71,10 @@ def test_every_error_code_of_a_photo_is_documented() -> None:
     package = ROOT / "spider_cli"
     text = page("json.md")
     found = set()
-    for file in ("photos.py", "boxes.py", "feed.py", "outputs/pictures.py"):
+    for file in ("photos.py", "photo_errors.py", "boxes.py", "feed.py", "outputs/pictures.py"):
         source = (package / file).read_text(encoding="utf-8")
         found |= set(re.findall(r'code="([a-z_]+)"', source))
-        found |= set(re.findall(r'_failure\(\s*source,\s*"([a-z_]+)"', source))
+        found |= set(re.findall(r'failure\(\s*source,\s*"([a-z_]+)"', source))
     for code in found - {"bad_box"}:
         assert f"`{code}`" in text, code
     assert len(found) > 8

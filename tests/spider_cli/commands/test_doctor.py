@@ -3,12 +3,14 @@
 import importlib.metadata
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spider_cli.commands import checks
+from spider_cli.extras import EXTRAS
 
 
 def named(findings: Any, name: str) -> checks.Finding:
@@ -97,6 +99,33 @@ def test_something_missing(versions: Any) -> None:
     found = list(checks.installed())
     assert named(found, "torch").status == "ok"
     assert named(found, "transformers").status == "problem"
+
+
+def test_extras_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for extra in EXTRAS:
+        monkeypatch.setitem(sys.modules, extra.module, sys)
+    monkeypatch.setattr(checks, "_version", {"rawpy": "1.2.3"}.get)
+    found = list(checks.formats())
+    assert [finding.status for finding in found] == ["ok"] * 3
+    assert named(found, "camera RAW").detail == "read by rawpy 1.2.3"
+
+
+def test_extras_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for extra in EXTRAS:
+        monkeypatch.setitem(sys.modules, extra.module, None)
+    found = list(checks.formats())
+    assert [finding.status for finding in found] == ["ok"] * 3
+    assert named(found, "HEIC").detail == "not read; for them: pip install 'spider-iqa[heic]'"
+
+
+def test_an_extra_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delitem(sys.modules, "rawpy", raising=False)
+    (tmp_path / "rawpy.py").write_text("raise ImportError('libraw.so.99 is missing here')")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = named(checks.formats(), "camera RAW")
+    assert found.status == "warning"
+    assert "libraw.so.99" in found.detail
+    assert "rawpy" in found.hint
 
 
 @pytest.fixture

@@ -7,7 +7,18 @@ import pytest
 from spider_cli.app import COMMANDS, load
 
 PHOTO_COMMANDS = ("describe", "score", "refer", "ground")
-SHARED = ("model", "device", "dtype", "batch-size", "quiet", "debug", "json", "csv", "output")
+SHARED = (
+    "model",
+    "device",
+    "dtype",
+    "batch-size",
+    "max-pixels",
+    "quiet",
+    "debug",
+    "json",
+    "csv",
+    "output",
+)
 
 
 def options_of(name: str) -> list[Any]:
@@ -48,6 +59,9 @@ def test_photo_commands_share_their_options(name: str) -> None:
         (["--json", "--csv"], {}, "--json and --csv exclude each other"),
         ([], {"SPIDER_OUTPUT": "x.xyz"}, "x.xyz"),
         ([], {"SPIDER_QUIET": "perhaps"}, "perhaps"),
+        (["--max-pixels", "lots"], {}, "lots"),
+        (["--max-pixels", "0.5k"], {"SPIDER_MAX_PIXELS": "1.5M"}, "--max-pixels 500 is too small"),
+        ([], {"SPIDER_MAX_PIXELS": "1023"}, "--max-pixels 1023 is too small"),
     ],
 )
 def test_flags_beat_variables(

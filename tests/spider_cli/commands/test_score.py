@@ -95,6 +95,14 @@ def test_a_photo_beyond_the_limit_is_a_record_of_its_own(spider: Any, tmp_path: 
     assert "error" not in small
 
 
+def test_a_budget(spider: Any, tmp_path: Path) -> None:
+    Image.new("RGB", (400, 300), (90, 120, 30)).save(tmp_path / "a.png")
+    run = spider("score", tmp_path, "--json", "--max-pixels", "30k")
+    [record] = run.records
+    assert record["max_pixels"] == 30_000
+    assert record["looked_at"] == [{"box": [0, 0, 400, 300], "size": [200, 150]}]
+
+
 def test_the_gate(spider: Any, photo: Path) -> None:
     run = spider("score", photo, "--fail-under", "100", "--quiet", "--csv")
     assert run.code == 1

@@ -1,9 +1,13 @@
 import gc
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from spider_cli.commands.startup import loading_first
+from spider_cli.commands.startup import hide_torchao, loading_first, show_torchao
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +32,39 @@ def test_it_comes_back_after_an_error_and_without_items() -> None:
     assert gc.isenabled()
     assert list(loading_first(iter([]))) == []
     assert gc.isenabled()
+
+
+def test_torchao_is_hidden_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torchao", raising=False)
+    assert importlib.util.find_spec("torchao") is not None
+    hide_torchao()
+    hide_torchao()
+    assert importlib.util.find_spec("torchao") is None
+    show_torchao(quietly=False)
+    show_torchao(quietly=False)
+    assert importlib.util.find_spec("torchao") is not None
+
+
+def test_what_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchao", gc)
+    hide_torchao()
+    assert sys.modules["torchao"] is gc
+
+
+def test_a_plain_start_leaves_torchao_alone(photo: Path) -> None:
+    code = (
+        "import sys\n"
+        "from spider_cli.__main__ import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(sys.modules.get('torchao'), 'transformers' in sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "score", str(photo)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["None True"]

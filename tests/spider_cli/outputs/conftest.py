@@ -41,6 +41,12 @@ def records() -> dict[str, Record]:
             Description("How?", "Mild noise, flare.", (noise,), ("flare",), (1, 2, 3, 4)),
         ),
         "score": record("score", Score(72.5, "good", LEVELS)),
+        "raw": record(
+            "score",
+            Score(72.5, "good", LEVELS),
+            photo="sub/a.nef",
+            read_as="embedded preview 640 x 480",
+        ),
         "worded score": record("score", WordedScore("good", "It is good.", "no logprobs")),
         "worded region": record("ground", WordedGrounding(**asked, worded="no logprobs")),
         "refer": record("refer", Referral("What?", (10, 20, 30, 40), "severe blur", (blur,))),

@@ -40,6 +40,7 @@ def test_no_column_twice() -> None:
         ("boxed", {"other": "flare", "box_x1": "1", "box_y2": "4"}),
         ("score", {"score": "72.5", "level": "good", "good": "0.6", "scale_max": "100"}),
         ("score", {"higher_is_better": "true", "error_code": "", "seconds": "0.5"}),
+        ("score", {"max_pixels": ""}),
         ("score", {"looked_at": "0,0,640,480 at 320x240"}),
         ("refer", {"box_x2": "30", "distortions": "severe blur"}),
         ("region", {"point_y": "150.5", "probed": "true", "mask_height": "480"}),
@@ -47,7 +48,8 @@ def test_no_column_twice() -> None:
         ("whole", {"whole": "true", "point_x": "", "area": "1.0", "overlay_file": ""}),
         ("nothing", {"box_x1": "", "mask_counts": "", "area": "0.0", "whole": "false"}),
         ("failed", {"error_code": "truncated", "error_hint": "copy it again", "score": ""}),
-        ("failed", {"photo_b64": "c3ViL2EuanBn"}),
+        ("failed", {"photo_b64": "c3ViL2EuanBn", "read_as": ""}),
+        ("raw", {"read_as": "embedded preview 640 x 480"}),
     ],
 )
 def test_cells(records: dict[str, Record], kind: str, cells: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ def text_of(record: Record, *, failures: bool = True) -> str:
     ("kind", "shown"),
     [
         ("score", " 72.5/100  good       sub/a.jpg\n"),
+        ("raw", " 72.5/100  good       sub/a.nef  (embedded preview 640 x 480)\n"),
         ("worded score", "    -/100  good       sub/a.jpg\n"),
         (
             "worded region",

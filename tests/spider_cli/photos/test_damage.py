@@ -213,7 +213,7 @@ def test_no_damage_escapes_as_anything_else(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            open_photo(named_source(path), max_pixels=1_000_000)
+            open_photo(named_source(path), max_decode_pixels=1_000_000)
         except PhotoError as error:
             assert error.message.isprintable()
 

@@ -85,8 +85,8 @@ def test_the_limit_is_the_callers(
     cat: Array,
 ) -> None:
     path = saved(tmp_path / "a.png", cat)
-    assert opened(path, max_pixels=226 * 150).width == 226
-    assert failed(path, max_pixels=226 * 150 - 1).code == "too_large"
+    assert opened(path, max_decode_pixels=226 * 150).width == 226
+    assert failed(path, max_decode_pixels=226 * 150 - 1).code == "too_large"
 
 
 @cache
@@ -149,10 +149,10 @@ def test_png_with_a_wrong_checksum_in_its_metadata(
     assert photo.notes == ("its metadata is damaged or too large, and was ignored",)
 
 
-# Formats not read yet
+# Formats not read yet, or not without an extra
 
 
-RAW_STARTS = {
+STARTS = {
     "a.cr2": b"II*\0\x10\0\0\0CR\x02\0",
     "a.cr3": b"\0\0\0\x18ftypcrx \0\0\0\x01",
     "a.raf": b"FUJIFILMCCD-RAW 0201",
@@ -160,44 +160,71 @@ RAW_STARTS = {
     "a.rw2": b"IIU\0\x18\0\0\0",
     "a.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
     "a.heif": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
+    "a.hif": b"\0\0\0\x18ftypmif2\0\0\0\0miafheix",
     "a.jxl": b"\xff\x0a\x12",
-    "a.psd": b"8BPS\0\x01",
-    "a.ppm": b"P6\n2 2\n255\n",
+    "b.jxl": b"\0\0\0\x0cJXL \r\n\x87\n",
 }
 
 
-@pytest.mark.parametrize("name", RAW_STARTS)
-def test_known_but_unsupported_by_content(
-    failed: Callable[..., PhotoError], tmp_path: Path, name: str
+@pytest.fixture
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if none of the packages were installed."""
+    for module in ("pillow_heif", "rawpy", "pillow_jxl"):
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_an_absent_extra_is_named_with_the_command(
+    failed: Callable[..., PhotoError], tmp_path: Path, without_extras: None, name: str
 ) -> None:
+    extra = {"jxl": "jxl", "heic": "heic", "heif": "heic", "hif": "heic"}
     for path in (tmp_path / name, tmp_path / "renamed.jpg"):
-        path.write_bytes(RAW_STARTS[name].ljust(600, b"\0"))
+        path.write_bytes(STARTS[name].ljust(600, b"\0"))
         error = failed(path)
         assert error.code == "unsupported"
-        assert "cannot read yet" in error.message
-        assert "JPEG" in error.hint
+        assert "not installed" in error.message
+        assert error.hint == f"pip install 'spider-iqa[{extra.get(name[2:], 'raw')}]'"
 
 
-@pytest.mark.parametrize("suffix", ["heic", "HEIF", "cr2", "Nef", "arw", "dng", "jxl"])
-def test_known_but_unsupported_by_extension(
-    failed: Callable[..., PhotoError], tmp_path: Path, suffix: str
+@pytest.mark.parametrize("suffix", ["cr2", "Nef", "arw", "dng"])
+def test_an_absent_extra_by_a_raw_name(
+    failed: Callable[..., PhotoError], tmp_path: Path, without_extras: None, suffix: str
 ) -> None:
+    """LibRaw knows files that do not say what they are."""
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(b"some bytes nobody knows")
+    assert failed(path).hint == "pip install 'spider-iqa[raw]'"
+
+
+@pytest.mark.parametrize("start", [b"8BPS\0\x01", b"P6\n2 2\n255\n", b"\xff\x4f\xff\x51"])
+def test_known_but_unsupported(
+    failed: Callable[..., PhotoError], tmp_path: Path, start: bytes
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(start.ljust(600, b"\0"))
     error = failed(path)
     assert error.code == "unsupported"
-    assert suffix.upper() in error.message
+    assert "cannot read yet" in error.message
+    assert "JPEG" in error.hint
 
 
 @pytest.mark.parametrize("mark", ["dng", "thumbnail"])
+@pytest.mark.parametrize("there", [False, True])
 def test_raw_files_that_look_like_tiff(
-    failed: Callable[..., PhotoError], tmp_path: Path, cat: Array, mark: str
+    failed: Callable[..., PhotoError],
+    tmp_path: Path,
+    cat: Array,
+    monkeypatch: pytest.MonkeyPatch,
+    mark: str,
+    there: bool,
 ) -> None:
-    """Pillow would open their thumbnail."""
+    """Pillow would open their thumbnail. LibRaw does not know them either."""
+    if not there:
+        monkeypatch.setitem(sys.modules, "rawpy", None)
     path = tmp_path / "a.tif"
     if mark == "dng":
         extra = [(50706, 1, 4, (1, 4, 0, 0), True)]
-        tifffile.imwrite(path, cat, photometric="rgb", extratags=extra)
+        tifffile.imwrite(path, cat[:16, :16], photometric="rgb", extratags=extra)
     else:
         with tifffile.TiffWriter(path) as writer:
             writer.write(cat[::4, ::4], photometric="rgb", subfiletype=1, subifds=1)

@@ -159,6 +159,20 @@ def test_exif_orientation(
     assert (photo.width > photo.height) == (turn < 5)
 
 
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_exif_orientation_of_avif(
+    opened: Callable[..., Photo], saved: Callable[..., Path], tmp_path: Path, cat: Array, turn: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    stored = Image.fromarray(cat)
+    stored.getexif()[0x0112] = turn
+    expected = np.asarray(ImageOps.exif_transpose(stored))
+    photo = opened(saved(tmp_path / "a.avif", cat, exif=exif, quality=90))
+    assert photo.pixels.shape == expected.shape
+    assert np.abs(photo.pixels.astype(int) - expected).mean() < 4
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [(3, b"\0\0\0\0"), (3, b"\x09\0\0\0"), (2, b"6\0\0\0"), (4, b"\xff" * 4), (8, b"\xff\xff\0\0")],

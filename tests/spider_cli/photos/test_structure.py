@@ -14,6 +14,8 @@ import tifffile
 from PIL import Image
 
 from spider_cli.photos import Photo, named_source, open_photo
+from spider_cli.structure import is_raw_tiff, looks_cut, raw_is_cut
+from tests.dng import dng, mosaic
 
 Array = npt.NDArray[Any]
 
@@ -87,3 +89,60 @@ def test_counting_a_million_frames_is_cheap(tmp_path: Path) -> None:
         photo = open_photo(named_source(tmp_path / name))
         assert time.process_time() - began < 3
         assert photo.notes == ("first frame of more than 9999",)
+
+
+# Camera RAW files, and files made of boxes
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def test_which_tiffs_are_raw(tmp_path: Path, cat: Array) -> None:
+    assert is_raw_tiff(io.BytesIO(dng(mosaic(cat))))
+    assert is_raw_tiff(io.BytesIO(dng(mosaic(cat), preview=bytes(99), preview_size=(9, 9))))
+    plain = tmp_path / "a.tif"
+    with tifffile.TiffWriter(plain) as writer:
+        writer.write(cat, photometric="rgb", subifds=1)
+        writer.write(cat[::2, ::2], photometric="rgb", subfiletype=1)
+    assert not is_raw_tiff(io.BytesIO(plain.read_bytes()))
+    assert not is_raw_tiff(io.BytesIO(b"II*\0\xff\xff\xff\xff"))
+    assert not is_raw_tiff(io.BytesIO(b"II*"))
+
+
+@pytest.mark.parametrize("preview", [None, bytes(2000)])
+def test_a_raw_tiff_that_is_cut(cat: Array, preview: bytes | None) -> None:
+    content = dng(mosaic(cat), preview=preview, preview_size=(9, 9))
+    assert not raw_is_cut(io.BytesIO(content))
+    assert not raw_is_cut(io.BytesIO(content + b"more"))
+    assert raw_is_cut(io.BytesIO(content[:-1]))
+
+
+def test_a_raf_file_that_is_cut() -> None:
+    header = b"FUJIFILMCCD-RAW 0201".ljust(84, b"\0")
+    content = header + struct.pack(">6I", 108, 50, 158, 10, 168, 500) + bytes(560)
+    assert not raw_is_cut(io.BytesIO(content))
+    assert raw_is_cut(io.BytesIO(content[:-1]))
+
+
+def test_a_cr3_file_that_is_cut() -> None:
+    start = box(b"ftyp", b"crx \0\0\0\1crx isom") + box(b"moov", bytes(40))
+    for data in (box(b"mdat", bytes(900)), struct.pack(">I4sQ", 1, b"mdat", 916) + bytes(900)):
+        assert not raw_is_cut(io.BytesIO(start + data))
+        assert raw_is_cut(io.BytesIO((start + data)[:-1]))
+        assert not looks_cut(io.BytesIO(start + data + b"\xff\xff\xff\xffwhat"))
+
+
+def test_structures_without_end_are_cheap() -> None:
+    flood = box(b"ftyp", b"heic\0\0\0\0") + box(b"free", b"") * 3_000_000
+    numbers = 4_000_000  # claimed by each of a hundred tags
+    entries = [
+        struct.pack("<HHII", tag, 4, numbers, 2000) for tag in (273, 279, 330, *range(700, 797))
+    ]
+    tags = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    tiff = (b"II*\0" + struct.pack("<I", 8) + tags).ljust(17_000_000, b"\0")
+    for content in (flood, tiff):
+        began = time.process_time()
+        looks_cut(io.BytesIO(content))
+        raw_is_cut(io.BytesIO(content))
+        assert time.process_time() - began < 3

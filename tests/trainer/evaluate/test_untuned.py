@@ -52,13 +52,13 @@ def put(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Questions as they come to the model, whose answers are kept short."""
     monkeypatch.setattr("spider_cli.lmm.MAX_NEW_TOKENS", 8)
     found: set[str] = set()
-    generate = LanguageModel._generate
+    greedy = LanguageModel._greedy
 
     def spy(model: LanguageModel, asks: Sequence[Ask], most: int) -> Any:
         found.update(one.question for one in asks)
-        return generate(model, asks, most)
+        return greedy(model, asks, most)
 
-    monkeypatch.setattr(LanguageModel, "_generate", spy)
+    monkeypatch.setattr(LanguageModel, "_greedy", spy)
     return found
 
 

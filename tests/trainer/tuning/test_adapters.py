@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from spider_cli.errors import UsageError
 from spider_cli.lmm import Ask, load_language_model
 from spider_cli.weights import find_model
+from spider_cli.weights.quantizing import Quantize
 from spider_cli.weights.revision import revision_of
 from tests.trainer.tuning.small_runs import recipe_for
 from trainer.tuning.base import find_base, load_base
@@ -86,8 +87,8 @@ def amend(adapter: Path, **values: Any) -> None:
     path.write_text(json.dumps(told | values), encoding="utf-8")
 
 
-def answers(folder: Path) -> list[Any]:
-    model = load_language_model(folder, device="cpu", dtype=torch.float32)
+def answers(folder: Path, **more: Any) -> list[Any]:
+    model = load_language_model(folder, device="cpu", dtype=torch.float32, **more)
     photos = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), dtype=np.uint8)
     asks = [Ask(look, "Describe the quality of this image.") for look in model.look(list(photos))]
     return model.ask(asks)
@@ -101,6 +102,39 @@ def test_an_adapter_answers_as_the_merged_model(folders: Folders) -> None:
         assert one.text == two.text
         assert np.allclose(one.logits, two.logits, atol=1e-5)
         assert one.token_ids != before.token_ids
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_an_adapter_is_folded_in_before_layers_are_quantized(
+    folders: Folders, kind: Quantize
+) -> None:
+    base, adapter, merged = folders
+    shrunk = answers(adapter, quantize=kind)
+    for one, two in zip(shrunk, answers(merged, quantize=kind), strict=True):
+        assert one.token_ids == two.token_ids
+        assert np.allclose(one.logits, two.logits, atol=1e-4)
+    assert not np.allclose(shrunk[0].logits[0], answers(adapter)[0].logits[0], atol=1e-4)
+    assert not np.allclose(
+        shrunk[0].logits[0], answers(base, quantize=kind)[0].logits[0], atol=1e-2
+    )
+
+
+def test_an_adapter_over_several_devices(folders: Folders) -> None:
+    _, adapter, _ = folders
+    for one, two in zip(answers(adapter), answers(adapter, device_map={"": "cpu"}), strict=True):
+        assert np.array_equal(one.logits, two.logits)
+
+
+def test_half_precision_answers_as_the_merged_model(folders: Folders) -> None:
+    """What is kept in float32 beside the weights, such as angles of positions, stays so."""
+    _, adapter, merged = folders
+    models = [
+        load_language_model(folder, device="cpu", dtype=torch.bfloat16).model
+        for folder in (adapter, merged)
+    ]
+    buffers = [{name: one.dtype for name, one in model.named_buffers()} for model in models]
+    assert buffers[0] == buffers[1]
+    assert any(dtype == torch.float32 for dtype in buffers[0].values())
 
 
 def test_phi_answers_without_torchvision(tiny_phi: Path, tmp_path: Path) -> None:

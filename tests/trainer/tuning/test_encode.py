@@ -3,11 +3,13 @@
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from spider_cli.budget import chat_budget
 from spider_cli.chat import ChatEyes
 from spider_cli.chat_processors import load_processor
 from spider_cli.errors import UsageError
@@ -16,7 +18,9 @@ from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX, SCORE_QUESTION
 from spider_cli.vocabulary import HORIZONTAL, LEVELS, VERTICAL
 from tests.trainer.tuning.small_data import ANSWER, grounding, photo
 from trainer.rows import Span
+from trainer.tuning.base import Base
 from trainer.tuning.encode import IGNORED, ChatEncoder, Encoded, TooLong
+from trainer.tuning.materials import _chat_encoder
 
 SIZES = [(60, 80), (200, 90), (3, 700), (30, 1500)]
 QUESTION = "Which region is degraded the most?"
@@ -72,6 +76,17 @@ def test_the_prompt_is_that_of_run_time(
             assert torch.equal(taught, value), name
     assert (encoded.labels[:length] == IGNORED).all()
     assert (encoded.labels[length:] != IGNORED).all()
+
+
+def test_as_much_of_a_photo_is_shown_as_at_run_time(model: LanguageModel) -> None:
+    kind = model.model.config.model_type
+    base = Base("there", model.folder, "", kind=kind)
+    recipe: Any = SimpleNamespace(run=SimpleNamespace(long_rows="drop"))
+    made = _chat_encoder(recipe, load_processor(model.folder), base, 4096).prompt
+    eyes: Any = model.eyes
+    assert isinstance(eyes, ChatEyes)
+    assert made.max_pixels == eyes.prompt.max_pixels == chat_budget(kind)
+    assert made.views(1900, 1500) == eyes.prompt.views(1900, 1500)
 
 
 def test_a_forced_start_is_the_start_of_what_was_taught(
@@ -296,5 +311,4 @@ def test_the_end_where_the_template_has_none(tiny_qwen3vl: Path) -> None:
     encoder = ChatEncoder(processor, words, 4096, ends=[0, 2])
     assert encoder.end_id == words.eos_token_id == 2
     assert ChatEncoder(processor, words, 4096, ends=0).end_id == 0
-    eyes = ChatEyes(torch.nn.Linear(1, 1), processor)
-    assert eyes.prompt.lead == ""
+    assert encoder.prompt.lead == ""

@@ -15,6 +15,8 @@ from trainer.tuning.log import RunLog
 from trainer.tuning.measured import Measured, Sample
 
 _SHOW = """
+from spider_cli.commands.startup import hide_torchao
+hide_torchao()  # as the program does
 import sys
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,0 +1,194 @@
+"""Greedy decoding over what a photo's first tokens left in a model: made once, for all questions.
+
+All questions about a photo begin with the same tokens: the photo, and what a base model is told
+before its question. Their keys and values are an `Opening`. A question adds its own tokens to a
+copy; questions of several photos go through the model together. Rows of a batch lie like this,
+`.` is padding that nobody sees:
+
+    . . P P P P  . Q Q Q      opening of four tokens, question of three
+    P P P P P P  Q Q Q Q      of six and four
+"""
+
+import functools
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import DynamicCache
+from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+__all__ = ["Opening", "Row", "decode", "read_openings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the model made of the tokens with which questions about a photo begin."""
+
+    ids: tuple[int, ...]
+    layers: tuple[tuple[Tensor, Tensor], ...] = field(repr=False)
+    """Keys and values of each layer, (heads, tokens, width) each."""
+    positions: Tensor = field(repr=False)
+    """(tokens,), or (3, tokens) where a model counts time, rows and columns apart."""
+
+    def shared(self, ids: Sequence[int]) -> int:
+        """With how many of its tokens `ids` begins; at least one of them is left to be read."""
+        count = 0
+        for own, other in zip(self.ids, ids[:-1], strict=False):
+            if own != other:
+                break
+            count += 1
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A question about a photo as tokens, up to where the model's answer goes on."""
+
+    ids: list[int]
+    features: Mapping[str, Tensor] = field(repr=False)
+    """Model inputs of the tokens after the opening, (any number, ...) each: those of all rows stand
+    one after the other."""
+    opening: Opening
+
+
+def read_openings(model: Any, inputs: Mapping[str, Any]) -> list[Opening]:
+    """Let the model read the first tokens of several photos.
+
+    Args:
+        model: of transformers, decoder-only.
+        inputs: "input_ids" and "attention_mask" (photos, longest), padded on the left, and the
+            photos in the family's own form.
+    """
+    mask = inputs["attention_mask"]
+    positions = _positions(model, inputs)
+    cache = DynamicCache()
+    _forward(model, cache, position_ids=positions, **inputs)
+    read: list[tuple[Tensor, Tensor]] = [(keys, values) for keys, values, _ in cache]
+    openings = []
+    for row, ids in enumerate(inputs["input_ids"].tolist()):
+        pad = int((mask[row] == 0).sum())
+        layers = tuple((keys[row, :, pad:], values[row, :, pad:]) for keys, values in read)
+        openings.append(Opening(tuple(ids[pad:]), layers, positions[..., row, pad:]))
+    return openings
+
+
+def decode(
+    model: Any, rows: Sequence[Row], *, most: int, ends: Collection[int], pad: int
+) -> tuple[list[list[int]], list[npt.NDArray[np.float32]]]:
+    """The likeliest token, step by step, in each row until it ends.
+
+    Args:
+        most: steps at most.
+        ends: tokens that end an answer.
+        pad: stands where there is nothing.
+
+    Returns:
+        Of each row its tokens, with the end token where it came to one, and the raw logits they
+        were taken from, (tokens, vocabulary).
+    """
+    given = [row.opening.shared(row.ids) for row in rows]
+    tails = [row.ids[count:] for row, count in zip(rows, given, strict=True)]
+    longest = max(map(len, tails))
+    device = rows[0].opening.positions.device
+    cache = _joined(rows, given)
+    mask = torch.tensor(
+        [
+            [0] * (max(given) - count) + [1] * count + [0] * (longest - len(tail)) + [1] * len(tail)
+            for count, tail in zip(given, tails, strict=True)
+        ],
+        device=device,
+    )
+    ids = torch.tensor([[pad] * (longest - len(tail)) + tail for tail in tails], device=device)
+    last = torch.stack(
+        [row.opening.positions[..., :count].max() for row, count in zip(rows, given, strict=True)]
+    ) + torch.tensor([len(tail) for tail in tails], device=device)
+    # Counted from the end, since all rows end together.
+    positions = (last[:, None] - torch.arange(longest - 1, -1, -1, device=device)).clamp_min(0)
+    several = rows[0].opening.positions.ndim > 1
+    step: dict[str, Any] = {"input_ids": ids, **_features(rows)}
+    tokens: list[list[int]] = [[] for _ in rows]
+    logits: list[list[npt.NDArray[np.float32]]] = [[] for _ in rows]
+    going = set(range(len(rows)))
+    for _ in range(most):
+        placed = positions.expand(3, -1, -1) if several else positions
+        told = _forward(model, cache, attention_mask=mask, position_ids=placed, **step)
+        numbers = told[:, -1].float()
+        chosen = numbers.argmax(dim=-1)
+        heard, words = numbers.cpu().numpy(), chosen.tolist()
+        for row in tuple(going):
+            tokens[row].append(words[row])
+            logits[row].append(heard[row])
+            if words[row] in ends:
+                going.remove(row)
+        if not going:
+            break
+        # A placeholder that the model itself writes is a word: it is not to be filled.
+        step = {"inputs_embeds": model.get_input_embeddings()(chosen[:, None])}
+        mask = F.pad(mask, (0, 1), value=1)
+        positions = positions[:, -1:] + 1
+    return tokens, [np.stack(one) for one in logits]
+
+
+def _forward(model: Any, cache: DynamicCache, **inputs: Any) -> Tensor:
+    """Logits at the last position, (rows, 1, vocabulary); the cache grows."""
+    name = _cache_name(model.__class__)
+    out = model(**inputs, **{name: cache}, use_cache=True, logits_to_keep=1)
+    logits: Tensor = out.logits
+    return logits
+
+
+@functools.cache
+def _cache_name(family: Any) -> str:
+    """What this release of transformers calls the cache, for a class of models."""
+    known = inspect.signature(family.forward).parameters
+    if not {"cache", "past_key_values"} & set(known):  # handed on as it is
+        known = inspect.signature(LlamaForCausalLM.forward).parameters
+    return "cache" if "cache" in known else "past_key_values"
+
+
+def _positions(model: Any, inputs: Mapping[str, Any]) -> Tensor:
+    """Of every token, (photos, longest) or (3, photos, longest): those of padding mean nothing."""
+    mask: Tensor = inputs["attention_mask"]
+    counts = getattr(getattr(model, "model", None), "get_rope_index", None)
+    if counts is None:
+        return (mask.long().cumsum(-1) - 1).clamp_min(0)
+    wanted = inspect.signature(counts).parameters
+    told = {name: value for name, value in inputs.items() if name in wanted}
+    found: tuple[Tensor, ...] = counts(**told)
+    return found[0]
+
+
+def _joined(rows: Sequence[Row], given: Sequence[int]) -> DynamicCache:
+    """The openings of all rows in one cache, padded on the left."""
+    longest = max(given)
+
+    def padded(part: Tensor, count: int) -> Tensor:
+        return F.pad(part[:, :count], (0, 0, longest - count, 0))
+
+    cache = DynamicCache()
+    for layer in range(len(rows[0].opening.layers)):
+        keys, values = (
+            torch.stack(
+                [
+                    padded(row.opening.layers[layer][part], count)
+                    for row, count in zip(rows, given, strict=True)
+                ]
+            )
+            for part in range(2)
+        )
+        cache.update(keys, values, layer)
+    return cache
+
+
+def _features(rows: Sequence[Row]) -> dict[str, Tensor]:
+    names = dict.fromkeys(name for row in rows for name in row.features)
+    return {
+        name: torch.cat([row.features[name] for row in rows if name in row.features])
+        for name in names
+    }
