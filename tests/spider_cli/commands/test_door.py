@@ -20,9 +20,9 @@ OURS = [name for name, (module, _) in COMMANDS.items() if module.startswith("spi
 
 
 def seconds(*command: str) -> float:
-    """Processor seconds, the best of three: on an idle machine the wall clock says the same."""
+    """Processor seconds, the better of two: on an idle machine the wall clock says the same."""
     times = []
-    for _ in range(3):
+    for _ in range(2):
         before = os.times()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=300)
         after = os.times()

@@ -42,7 +42,7 @@ def test_not_where_quiet_is_wanted(spider: Any, photo: Path, folder: Path) -> No
 
 
 def test_nano_s_only_with_debug(spider: Any, photo: Path) -> None:
-    args = ("ground", photo, "--device", "cpu", "--quantize", "int8")
+    args = ("score", photo, "--device", "cpu", "--quantize", "int8")
     plain, debug = spider(*args), spider(*args, "--debug")
     assert plain.code == debug.code == 0
     assert [line for line in plain.err.splitlines() if "never" not in line] == [
@@ -50,7 +50,7 @@ def test_nano_s_only_with_debug(spider: Any, photo: Path) -> None:
     ]
     told = [line for line in debug.err.splitlines() if " loaded in " in line]
     assert told[0].startswith("spider: nano: ")
-    assert plain.records[0]["answer"] == debug.records[0]["answer"]
+    assert plain.records[0]["levels"] == debug.records[0]["levels"]
 
 
 def test_a_truncated_file_is_one_line(
