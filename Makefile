@@ -158,13 +158,12 @@ prove-nano: $(STAMP)
 	$(SPIDER) data build $(HELD_OUT) --out $(OUT)/data --size 400 --seed 7 --config docs/benchmark.toml
 	$(SPIDER) eval $(OUT)/data --model $(OUT)/run/model --out $(OUT)/figures
 
-# Other packages to measure beside: never needed to run spider. pypiqe without what it asks for, a
-# second OpenCV over the one that is here.
+# Other packages to measure beside: never needed to run spider. Those of the extra benchmark came with
+# dev; pypiqe comes without what it asks for, a second OpenCV over the one that is here.
 PEERS_STAMP := $(VENV)/.peers
 peers: $(PEERS_STAMP)
 
 $(PEERS_STAMP): $(STAMP)
-	$(PIP) install -c constraints.txt -e '.[train,dev,benchmark]'
 	$(PIP) install --no-deps -c constraints.txt pypiqe
 	@touch $@
 

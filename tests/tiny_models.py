@@ -18,6 +18,15 @@ from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION, describe_question
 from spider_cli.vocabulary import HORIZONTAL, LEVELS, NOUNS, SEVERITIES, VERTICAL
 
 HIDDEN = 48
+VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "image_size": 56,
+    "patch_size": 14,
+}
+"""An encoder of 56 x 56 pixels."""
 QWEN_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
@@ -109,8 +118,48 @@ def amend(folder: Path, file: str, **values: Any) -> None:
     path.write_text(json.dumps(settings | values, indent=2), encoding="utf-8")
 
 
-def qwen(folder: Path, *, third: bool) -> None:
-    """Their processors insist on torchvision, for videos."""
+def llava(folder: Path) -> None:
+    """CLIP and a Llama; its own processor loads without torchvision. Begins with a start mark."""
+    from transformers import (
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+    )
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    marks = ["<pad>", "<s>", "</s>", "<image>", "<|im_start|>", "<|im_end|>"]
+    template = QWEN_TEMPLATE.replace("IMAGE", "<image>\n")
+    words = tokenizer(marks, template, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    vision = CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=LlamaConfig(**text_config(len(words), end=2, pad=0)),
+        image_token_index=marks.index("<image>"),
+    )
+    save(LlavaForConditionalGeneration(config), folder)
+    LlavaProcessor(
+        image_processor=CLIPImageProcessorPil(
+            size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}
+        ),
+        tokenizer=words,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=words.chat_template,
+    ).save_pretrained(folder)
+
+
+def qwen(folder: Path, *, third: bool, most: int = 64) -> None:
+    """Their processors insist on torchvision, for videos. `most`: patches of a photo."""
     from transformers import (
         Qwen2_5_VLConfig,
         Qwen2_5_VLForConditionalGeneration,
@@ -160,7 +209,7 @@ def qwen(folder: Path, *, third: bool) -> None:
     Qwen2VLImageProcessorPil(
         patch_size=patch,
         merge_size=2,
-        size={"shortest_edge": 16 * patch**2, "longest_edge": 64 * patch**2},
+        size={"shortest_edge": 16 * patch**2, "longest_edge": most * patch**2},
     ).save_pretrained(folder)
     # As the hub has them: the class of the torchvision kind, and the family's processor.
     amend(
@@ -190,14 +239,7 @@ def smolvlm(folder: Path) -> None:
     made = Idefics3ForConditionalGeneration(
         Idefics3Config(
             text_config=LlamaConfig(**text_config(len(words), end=5, pad=2)),
-            vision_config={
-                "hidden_size": 32,
-                "intermediate_size": 48,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 2,
-                "image_size": 56,
-                "patch_size": 14,
-            },
+            vision_config=dict(VISION),
             image_token_id=4,
             scale_factor=2,
             pad_token_id=2,
@@ -236,14 +278,7 @@ def internvl(folder: Path) -> None:
     made = InternVLForConditionalGeneration(
         InternVLConfig(
             text_config=Qwen2Config(**text_config(len(words), end=2, pad=0)),
-            vision_config={
-                "hidden_size": 32,
-                "intermediate_size": 48,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 2,
-                "image_size": 56,
-                "patch_size": 14,
-            },
+            vision_config=dict(VISION),
             image_token_id=5,
             image_seq_length=4,
             tie_word_embeddings=False,

@@ -1,6 +1,5 @@
 """Any chat model of transformers in place of nano: tiny random ones of three families."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from spider_cli.auditor import Auditor
 from spider_cli.boxes import BoxSpec
@@ -21,172 +18,17 @@ from spider_cli.lmm import Ask, LanguageModel, Look
 from spider_cli.masks import decode_mask
 from spider_cli.questions import SCORE_PREFIX
 from spider_cli.weights import BUNDLED, find_model
+from tests.tiny_models import llava, qwen, text_config
 
 pytestmark = pytest.mark.usefixtures("short_answers")
 
-TEXT = [
-    "The quality of the image is excellent, good, fair, poor, bad.",
-    "The region on the top left and bottom right shows severe noise.",
-] * 50
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 BOXES = [BoxSpec.parse("0.0,0.0,0.5,1.0"), BoxSpec.parse("0.5,0.5,1.0,1.0")]
-
-
-def tokenizer(marks: list[str], image: str, **named: str) -> PreTrainedTokenizerFast:
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420,
-        special_tokens=marks,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    made.train_from_iterator(TEXT, trainer)
-    found = PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        additional_special_tokens=marks,
-        clean_up_tokenization_spaces=False,
-        **named,
-    )
-    found.chat_template = TEMPLATE.replace("IMAGE", image)
-    return found
-
-
-def save(model: Any, folder: Path) -> None:
-    with torch.no_grad():
-        for parameter in model.parameters():  # as new, it hardly looks
-            if parameter.ndim > 1:
-                parameter.mul_(4)
-    model.save_pretrained(folder)
-
-
-def text_config(size: int, end: int) -> dict[str, Any]:
-    return {
-        "vocab_size": size,
-        "hidden_size": 48,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "bos_token_id": 0,
-        "eos_token_id": end,
-        "pad_token_id": 0,
-    }
-
-
-def llava(folder: Path) -> None:
-    """CLIP and a Llama; its own processor loads without torchvision. Begins with a start mark."""
-    from transformers import (
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-    )
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    marks = ["<pad>", "<s>", "</s>", "<image>", "<|im_start|>", "<|im_end|>"]
-    words = tokenizer(marks, "<image>\n", bos_token="<s>", eos_token="</s>", pad_token="<pad>")
-    vision = CLIPVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=56,
-        patch_size=14,
-    )
-    config = LlavaConfig(
-        vision_config=vision,
-        text_config=LlamaConfig(**text_config(len(words), end=2)),
-        image_token_index=marks.index("<image>"),
-    )
-    save(LlavaForConditionalGeneration(config), folder)
-    LlavaProcessor(
-        image_processor=CLIPImageProcessorPil(
-            size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}
-        ),
-        tokenizer=words,
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=words.chat_template,
-    ).save_pretrained(folder)
-
-
-def qwen(folder: Path, *, third: bool) -> None:
-    """Their processors insist on torchvision, for videos: composed of parts instead."""
-    from transformers import (
-        Qwen2_5_VLConfig,
-        Qwen2_5_VLForConditionalGeneration,
-        Qwen3VLConfig,
-        Qwen3VLForConditionalGeneration,
-    )
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
-
-    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    marks += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
-    words = tokenizer(
-        marks,
-        "<|vision_start|><|image_pad|><|vision_end|>",
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-    )
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]}
-    text = text_config(len(words), end=2) | {"rope_parameters": rope}
-    vision: dict[str, Any] = {
-        "depth": 2,
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_heads": 2,
-        "out_hidden_size": 48,
-    }
-    ids = {
-        "vision_start_token_id": 3,
-        "vision_end_token_id": 4,
-        "image_token_id": 6,
-        "video_token_id": 7,
-    }
-    if third:
-        text |= {"head_dim": 12, "rope_parameters": rope | {"mrope_interleaved": True}}
-        vision |= {
-            "patch_size": 16,
-            "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0],
-        }
-        config = Qwen3VLConfig(text_config=text, vision_config=vision, **ids)
-        save(Qwen3VLForConditionalGeneration(config), folder)
-    else:
-        vision |= {"patch_size": 14, "fullatt_block_indexes": [1], "window_size": 56}
-        config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)
-        save(Qwen2_5_VLForConditionalGeneration(config), folder)
-    words.save_pretrained(folder)
-    patch = vision["patch_size"]
-    Qwen2VLImageProcessorPil(
-        patch_size=patch,
-        merge_size=2,
-        size={"shortest_edge": 16 * patch**2, "longest_edge": 144 * patch**2},
-    ).save_pretrained(folder)
-    # As the hub has them: the class of the torchvision kind, and the family's processor.
-    file = folder / "preprocessor_config.json"
-    settings = json.loads(file.read_text(encoding="utf-8"))
-    settings["image_processor_type"] = (
-        "Qwen2VLImageProcessorFast" if third else ("Qwen2VLImageProcessor")
-    )
-    settings["processor_class"] = "Qwen3VLProcessor" if third else "Qwen2_5_VLProcessor"
-    file.write_text(json.dumps(settings), encoding="utf-8")
 
 
 FAMILIES: dict[str, Callable[[Path], None]] = {
     "llava": llava,
-    "qwen2_5_vl": lambda folder: qwen(folder, third=False),
-    "qwen3_vl": lambda folder: qwen(folder, third=True),
+    "qwen2_5_vl": lambda folder: qwen(folder, third=False, most=144),
+    "qwen3_vl": lambda folder: qwen(folder, third=True, most=144),
 }
 
 
@@ -442,7 +284,7 @@ def test_a_folder_that_does_not_load(folder: Path, tmp_path: Path, name: str) ->
 def test_a_model_of_text_alone_is_refused(tmp_path: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    LlamaForCausalLM(LlamaConfig(**text_config(100, end=2))).save_pretrained(tmp_path)
+    LlamaForCausalLM(LlamaConfig(**text_config(100, end=2, pad=0))).save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="cannot load") as caught:
         Auditor(str(tmp_path), device="cpu").load()
     assert caught.value.code == "model_unloadable"

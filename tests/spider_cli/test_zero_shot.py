@@ -27,7 +27,7 @@ from spider_cli.scoring import LevelReader
 from spider_cli.vocabulary import FAMILIES, LEVELS, NOUNS, SEVERITIES
 from spider_cli.weights import BUNDLED, find_model
 from spider_cli.zero_shot import MEANINGS, NAMES, Task, instructed
-from tests.spider_cli.test_chat import llava
+from tests.tiny_models import llava
 
 TASKS: tuple[Task, ...] = get_args(Task)
 CARD = "---\ntags:\n- spider-iqa\n- iqa\n---\n# Tuned\n"

@@ -4,10 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
-import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +14,7 @@ import pytest
 
 from spider_cli.weights import find_model
 from tests.hub_server import Fault, HubServer, vision_model
+from tests.terminal import on_terminal
 
 SHARD = "model-00001-of-00002.safetensors"
 CHUNK = 10 * 1024 * 1024
@@ -136,36 +134,8 @@ def typed(
         lack("a pseudo-terminal", "use Linux or macOS")
 
     def run(answer: str, *args: str | Path) -> tuple[int, str, str]:
-        import pty
-
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "spider_cli", *map(os.fspath, args)],
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm"} | env,
-        )
-        os.close(theirs)
-        shown, answered = b"", False
-        deadline = time.monotonic() + 600
-        while time.monotonic() < deadline:
-            ready, _, _ = select.select([ours], [], [], 0.2)
-            try:
-                chunk = os.read(ours, 65536) if ready else None
-            except OSError:  # the other side is closed
-                break
-            if chunk == b"":
-                break
-            shown += chunk or b""
-            if b"[y/N]" in shown and not answered:
-                os.write(ours, answer.encode())
-                answered = True
-        os.close(ours)
-        assert process.stdout is not None
-        out = process.stdout.read().decode()
-        process.stdout.close()
-        return process.wait(timeout=600), out, shown.decode()
+        own = os.environ | {"TERM": "xterm"} | env
+        return on_terminal(*args, env=own, stdout=False, answer=answer)
 
     return run
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, named_source, open_photo
-
-pillow_heif = pytest.importorskip("pillow_heif")
+from tests.photo_bytes import oriented, written
 
 Array = npt.NDArray[Any]
 
@@ -32,18 +32,6 @@ def heic(pixels: Array, **options: Any) -> bytes:
     options = {"quality": -1, "chroma": 444} | options
     pillow_heif.encode(mode, (width, height), pixels.tobytes(), out, **options)
     return out.getvalue()
-
-
-def written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-def oriented(turn: int) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = turn
-    data: bytes = exif.tobytes()
-    return data
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.HIF", "a.jpg", "a"])

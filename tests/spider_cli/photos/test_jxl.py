@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_jxl  # noqa: F401 - it registers with Pillow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,8 +19,7 @@ from PIL import Image
 from spider_cli.decoders.jxl import jxl_size
 from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, named_source, open_photo
-
-pytest.importorskip("pillow_jxl")
+from tests.photo_bytes import oriented, written
 
 Array = npt.NDArray[Any]
 
@@ -49,18 +49,6 @@ def jxl(pixels: Array | Image.Image, **options: Any) -> bytes:
         warnings.simplefilter("ignore")  # that a JPEG is kept as one
         image.save(out, "JXL", **options)
     return out.getvalue()
-
-
-def written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-def oriented(turn: int) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = turn
-    data: bytes = exif.tobytes()
-    return data
 
 
 @pytest.mark.parametrize("container", [False, True])

@@ -20,8 +20,6 @@ from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, named_source, open_photo
 from tests.dng import dng, mosaic
 
-rawpy = pytest.importorskip("rawpy")
-
 Array = npt.NDArray[Any]
 
 TURNS: dict[int, Callable[[Array], Array]] = {

@@ -13,7 +13,7 @@ from spider_cli.questions import SCORE_QUESTION
 from spider_cli.results import Score
 from spider_cli.rules import PAPER
 from spider_cli.zero_shot import Task, instructed
-from tests.spider_cli.test_chat import llava
+from tests.tiny_models import llava
 from trainer.evaluate.asking import ModelSystem
 from trainer.evaluate.benchmark import Benchmark
 from trainer.evaluate.running import run
