@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DELETE_ON_ERROR:
 .PHONY: help install demo test lint format typecheck build clean \
   prove-smoke prove-speed prove-data prove-distortions prove-eval prove-encode-once prove-stage1 prove-stage2 \
-  prove-nano prove-throughput benchmark peers
+  prove-nano prove-throughput prove-audit prove-engine benchmark peers
 
 help:
 	@echo 'make demo         set up, then describe, score and ground $(DEMO_PHOTO)'
@@ -45,6 +45,8 @@ help:
 	@echo 'make prove-stage2 every grounding rule of the bundled model: make prove-stage2 DATA=DIR'
 	@echo 'make prove-nano   train nano anew (hours) and measure it: see docs/training.md'
 	@echo 'make prove-throughput  photos/s and memory, beside Pillow and other packages: ORIGINALS=DIR'
+	@echo 'make prove-audit  1,000 mixed photos audited, killed five times, resumed; memory and speed'
+	@echo 'make prove-engine 2,000 photos on three Ray nodes over S3, a node and the driver killed; speed, memory'
 	@echo 'make benchmark    the whole release benchmark: see docs/evaluation.md'
 	@echo 'make clean        remove what these made, $(VENV) too'
 	@echo
@@ -62,8 +64,9 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo 'stop it and name an index of CPU builds; docs/install.md says which: TORCH_INDEX=URL'; \
 	fi
 	@# torch first and alone: nothing else may choose its build.
-	$(PIP) install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[train,dev]'
+	@# Python compiles what is imported; pip would compile sixteen thousand files, one after the other.
+	$(PIP) install --no-compile $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'
 	@touch $@
 
 demo: $(STAMP)
@@ -83,7 +86,8 @@ demo: $(STAMP)
 # The type checker goes beside the tests, which leave it a core at first.
 test: lint
 	$(BIN)/python -m mypy & types=$$!; \
-	  OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS); tests=$$?; \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal \
+	  $(PYTEST_ARGS); tests=$$?; \
 	  wait $$types && [ $$tests -eq 0 ]
 
 lint: $(STAMP)
@@ -175,6 +179,21 @@ prove-throughput: $(PEERS_STAMP)
 	@[ -n "$(ORIGINALS)" ] || { echo 'name a folder of large photos: make prove-throughput ORIGINALS=DIR'; exit 2; }
 	PROVE_ORIGINALS='$(ORIGINALS)' PROVE_COUNT=$(COUNT) PROVE_MODEL='$(MODEL)' PROVE_OUT='$(OUT)' \
 	  $(BIN)/python -m pytest -s -k every_figure tests/test_throughput.py
+
+# At full size, what tests/test_audit_demo.py shows in small. COUNT: photos; needs about 4 GB of disk
+# in OUT, which is removed but for the figures.
+prove-audit: COUNT ?= 1000
+prove-audit: OUT ?= prove-audit-out
+prove-audit: $(STAMP)
+	PROVE_COUNT=$(COUNT) PROVE_OUT='$(OUT)' $(BIN)/python -m pytest -s -k killed_audit \
+	  tests/test_audit_demo.py
+
+# At full size, what tests/spider_cli/engines/test_ray.py shows in small. COUNT: photos; hours on two
+# cores. ARGS='--parts kills' does one part of kills, speed, memory.
+prove-engine: COUNT ?= 2000
+prove-engine: OUT ?= prove-engine-out
+prove-engine: $(STAMP)
+	$(BIN)/python -m tests.engine_demo --count $(COUNT) --out '$(OUT)' $(ARGS)
 
 # PHOTOS: folders that taught nothing; OPINION: a list of people's scores that taught nothing; OUTSIDE:
 # another such list, if there is one; OPINION_PHOTOS, OUTSIDE_PHOTOS: their photos, where these are not

@@ -14,9 +14,10 @@ INTRO = """\
 
 <!-- Made by docs/generate_commands.py from the command line itself; a test keeps it so. -->
 
-`spider COMMAND --help` says the same. Every option can also be given as the environment variable
-named beside it; a flag beats its variable. `spider --install-completion` sets up completion
-for bash, zsh, fish and PowerShell.
+`spider COMMAND --help` says the same, and so do the man pages (`man spider`). An option can also be
+given as the environment variable named beside it, or in a file: a flag beats its variable, and that
+beats the files ([configuration.md](configuration.md)). `spider --install-completion` sets up
+completion for bash, zsh, fish and PowerShell.
 
 Paths are files, folders (searched with their folders, unless `--no-recursive`), patterns such as
 `'shoot/**/*.jpg'`, or `-` for a list of paths on stdin, one a line or, with `-0`, separated by NUL:
@@ -31,9 +32,9 @@ EXIT_CODES = {
     0: "All fine. Also when whoever read stdout has had enough (`spider score DIR | head -1`).",
     1: "A gate failed: a photo scored below `--fail-under`; `spider doctor` found a problem; "
     "`spider data verify` found something wrong.",
-    2: "Said before any photo is opened: a bad flag or word, a malformed or inverted box, no photo "
-    "at all, an `--out` or `--output` that cannot be written, an existing `--output` without "
-    "`--force`, a missing model.",
+    2: "Said before any photo is opened: a bad flag or word, a wrong key or value in a "
+    "spider.toml, a malformed or inverted box, no photo at all, an `--out` or `--output` that "
+    "cannot be written, an existing `--output` without `--force`, a missing model.",
     3: "Some photo failed: it is not there or no photo, the box is wholly outside, its pictures "
     "exist and `--force` was not given. The others were done. 3 wins over 1. `spider data build` "
     "and `convert`: photos that could not be used were left out. `spider eval`: cases of photos "
@@ -114,11 +115,12 @@ def _flags(option: Any) -> str:
     flags = sorted(
         [*option.opts, *option.secondary_opts], key=lambda flag: not flag.startswith("--")
     )
-    value = "" if option.is_flag else f" {_value(option)}"
+    value = "" if option.is_flag else f" {value_of(option)}"
     return ", ".join(f"`{flag}{value}`" for flag in flags)
 
 
-def _value(option: Any) -> str:
+def value_of(option: Any) -> str:
+    """What stands for an option's value: its metavar, its choices or its kind."""
     choices = option.type_descriptor.choices
     if choices:
         return "|".join(map(str, choices))

@@ -52,7 +52,7 @@ def _explain(error: BaseException) -> int:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, SpiderError):
         messages.trace()
-        messages.error(error.message, error.hint)
+        messages.error(_placed(error, error.message), error.hint)
         failed = isinstance(error, PhotoError)
         return ExitCode.SOME_PHOTOS_FAILED if failed else ExitCode.USAGE
     if hasattr(error, "format_message"):  # typer's own complaints about flags and words
@@ -79,8 +79,13 @@ def _usage(error: BaseException) -> int:
     if cause is not None and hasattr(cause, "errors"):
         value = cause.errors()[0]["input"]
         said += "" if repr(value) in said else f", not {value!r}"
-    messages.error(said, f"see {path} --help")
+    messages.error(_placed(error, said), f"see {path} --help")
     return ExitCode.USAGE
+
+
+def _placed(error: BaseException, said: str) -> str:
+    """What is amiss, after the file and line that it comes from, if it comes from one."""
+    return ": ".join([*getattr(error, "__notes__", ()), said])
 
 
 def _closed_pipe(error: BaseException | None) -> bool:

@@ -1,6 +1,7 @@
 """The door: every command's name and what it is for. A command's code is imported when it runs."""
 
 import importlib
+import os
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("spider_cli.commands.score", "Give each photo a quality score, 0-100."),
     "refer": ("spider_cli.commands.refer", "Name the distortions inside a box."),
     "ground": ("spider_cli.commands.ground", "Find where the quality suffers; draw heatmaps."),
+    "audit": ("spider_cli.commands.audit", "Judge whole shoots: reports, ratings, keepers."),
     "models": ("spider_cli.commands.models", "List, download, check and remove models."),
+    "config": ("spider_cli.commands.config", "Show where settings come from; write an example."),
     "doctor": ("spider_cli.commands.doctor", "Check what is installed, and say what is amiss."),
     "train": ("trainer.commands.train", "Train a model (needs the train extra)."),
     "data": ("trainer.commands.data", "Build and check data sets (needs the train extra)."),
@@ -54,7 +57,32 @@ class Door(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name in COMMANDS else command, rest
+        if name in COMMANDS:
+            command = load(name)
+            if not ctx.resilient_parsing:  # that is completion
+                from spider_cli.config.applying import apply
+
+                apply(ctx, name, rest)
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            _blame(ctx, error)
+            raise
+
+
+def _blame(context: Any, error: Exception) -> None:
+    """Note on a complaint about an option the place in a file that gave its value."""
+    typers = getattr(error, "format_message", None)
+    if typers is None and not isinstance(error, UsageError):
+        return
+    from spider_cli.config.applying import blame
+
+    place = blame(context, typers() if typers is not None else str(error))
+    if place:
+        error.add_note(place)
 
 
 app = typer.Typer(
@@ -79,12 +107,29 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _no_config(asked: bool) -> bool:
+    if asked:  # the files are read elsewhere
+        os.environ["SPIDER_NO_CONFIG"] = "1"
+    else:
+        os.environ.pop("SPIDER_NO_CONFIG", None)
+    return asked
+
+
 @app.callback(invoke_without_command=True)
 def root(
     ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+    no_config: Annotated[
+        bool,
+        typer.Option(
+            "--no-config",
+            envvar="SPIDER_NO_CONFIG",
+            callback=_no_config,
+            help="Read no spider.toml, neither the project's nor yours.",
+        ),
     ] = False,
 ) -> None:
     """Without a command: the help, and exit code 2."""

@@ -1,14 +1,14 @@
 """The core: look at a photo once, ask it many questions, hand back typed records."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spider_cli.boxes import BoxSpec
 from spider_cli.devices import Wanted
 from spider_cli.errors import PhotoError, UsageError
-from spider_cli.feed import Fed, Feed, PhotoLike
+from spider_cli.feed import DECODING_THREADS, Fed, Feed, PhotoLike
 from spider_cli.jobs import Job, jobs_of, naming
 from spider_cli.model_in_use import ModelInUse
 from spider_cli.photos import Photo
@@ -53,6 +53,7 @@ class Auditor(ModelInUse):
             little; of no account to nano and to servers.
         device_map: "auto", "balanced", "balanced_low_0" or "sequential": over several CUDA GPUs.
             A model that is too large for one is spread over all of them anyway.
+        jobs: threads that decode photos ahead.
 
     Raises:
         UsageError: no such model, device or dtype; or photos would leave this machine; or
@@ -73,9 +74,12 @@ class Auditor(ModelInUse):
         max_pixels: int | None = None,
         quantize: Quantize | None = None,
         device_map: str | None = None,
+        jobs: int = DECODING_THREADS,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"--batch-size must be at least 1, not {batch_size}")
+        if jobs < 1:
+            raise UsageError(f"--jobs must be at least 1, not {jobs}")
         super().__init__(
             model,
             wanted=Wanted(device, dtype, quantize, device_map),
@@ -86,6 +90,7 @@ class Auditor(ModelInUse):
         )
         self.batch_size = batch_size
         self.max_decode_pixels = max_decode_pixels
+        self.jobs = jobs
 
     # -- the tasks -----------------------------------------------------------------------------
 
@@ -132,13 +137,21 @@ class Auditor(ModelInUse):
             grounder = self.grounder(rule=rule)
             try:
                 region = grounder.ground(
-                    job.photo, asked.look, asked.question, asked.answer, with_pixels=with_pixels
+                    job.photo,
+                    asked.look,
+                    asked.question,
+                    asked.answer,
+                    evidence=asked.evidence,
+                    with_pixels=with_pixels,
                 )
             except Unreadable as why:
                 return WordedGrounding(question, asked.answer.text.strip(), str(why))
             return replace(region, question=question)
 
-        return Request("ground", "ground", lambda job: question, read)
+        def gather(asked: "Sequence[Asked]") -> "list[Asked]":
+            return self.grounder(rule=rule).gathered(asked)
+
+        return Request("ground", "ground", lambda job: question, read, gather=gather)
 
     def describe(
         self,
@@ -199,42 +212,66 @@ class Auditor(ModelInUse):
     # -- the way of one photo ------------------------------------------------------------------
 
     def together(
-        self, photos: Iterable[PhotoLike], requests: Sequence[Request]
+        self,
+        photos: Iterable[PhotoLike],
+        requests: Sequence[Request],
+        *,
+        decoded: Callable[[Photo], None] | None = None,
+        steady: bool = False,
     ) -> Iterator[list[Record]]:
         """Several tasks in one look at each photo: decoded once, encoded once, its questions
         answered together.
 
         Args:
             requests: of `to_describe`, `to_score`, `to_refer`, `to_ground`.
+            decoded: is called with each photo on the thread that decoded it, before it is judged.
+            steady: on a processor, where company saves little, judge each photo by itself: then not
+                the last digit of a record depends on which photos were judged beside it, nor on
+                how many questions are answered together.
 
         Returns:
             Of each photo, in order, the records of all requests, in theirs.
         """
+
+        def ready(photo: Photo) -> "Prepared | None":
+            if decoded is not None:
+                decoded(photo)
+            return self._prepared(photo)
+
         feed = Feed(
             photos,
             batch_size=self.batch_size,
             max_decode_pixels=self.max_decode_pixels,
-            prepare=self._prepared,
+            prepare=ready,
+            threads=self.jobs,
         )
         told: set[str] = set()  # what is true of all photos is said once
         for batch in feed:
-            photos_in = [one.photo for one in batch if isinstance(one.photo, Photo)]
-            if photos_in:
+            if any(isinstance(one.photo, Photo) for one in batch):
                 self.open()  # once, and no photo's time
-            started = time.monotonic()
-            slots: list[_Slot] = []
-            with in_memory(self.model):
-                looks = iter(self._look(batch))
-                for one in batch:
-                    look = next(looks) if isinstance(one.photo, Photo) else None
-                    slots += _slots(one, look, requests)
-                results = iter(self._judged([slot for slot in slots if isinstance(slot.job, Job)]))
-            seconds = (time.monotonic() - started) / max(1, len(slots))
-            grouped: dict[int, list[Record]] = {id(one): [] for one in batch}
-            for slot in slots:
-                outcome = next(results) if isinstance(slot.job, Job) else slot.job
-                grouped[id(slot.fed)].append(self._record(slot, outcome, seconds, told))
-            yield from grouped.values()
+            apart = steady and self.on_processor
+            at_once = len(requests) if apart else self.batch_size
+            for group in [[one] for one in batch] if apart else [batch]:
+                yield from self._records(group, requests, told, at_once)
+
+    def _records(
+        self, batch: Sequence[Fed], requests: Sequence[Request], told: set[str], at_once: int
+    ) -> Iterator[list[Record]]:
+        started = time.monotonic()
+        slots: list[_Slot] = []
+        with in_memory(self.model):
+            looks = iter(self._look(batch))
+            for one in batch:
+                look = next(looks) if isinstance(one.photo, Photo) else None
+                slots += _slots(one, look, requests)
+            jobs = [slot for slot in slots if isinstance(slot.job, Job)]
+            results = iter(self._judged(jobs, at_once))
+        seconds = (time.monotonic() - started) / max(1, len(slots))
+        grouped: dict[int, list[Record]] = {id(one): [] for one in batch}
+        for slot in slots:
+            outcome = next(results) if isinstance(slot.job, Job) else slot.job
+            grouped[id(slot.fed)].append(self._record(slot, outcome, seconds, told))
+        yield from grouped.values()
 
     def _prepared(self, photo: Photo) -> "Prepared | None":
         """On a decoding thread: what the model would do first, once it is there."""
@@ -249,14 +286,14 @@ class Auditor(ModelInUse):
         ]
         return self.open().look(ready) if ready else []
 
-    def _judged(self, slots: "Sequence[_Slot]") -> "list[Result | PhotoError]":
+    def _judged(self, slots: "Sequence[_Slot]", at_once: int) -> "list[Result | PhotoError]":
         """Results of jobs, in order: answers are asked for together, photo by photo; so are
         scores."""
         results: dict[int, Result | PhotoError] = {}
         for judge, wanted in ((self._answered, True), (self._scored, False)):
             own = [slot for slot in slots if (slot.request.read is not None) == wanted]
-            for start in range(0, len(own), self.batch_size):
-                part = own[start : start + self.batch_size]
+            for start in range(0, len(own), at_once):
+                part = own[start : start + at_once]
                 results |= zip(map(id, part), judge(part), strict=True)
         return [results[id(slot)] for slot in slots]
 
@@ -274,16 +311,18 @@ class Auditor(ModelInUse):
             assert slot.look is not None
             own.append(slot.request.question(slot.job))
             asks.append(Ask(slot.look, self.worded(slot.request.task, own[-1])))
+        told = [
+            answer if isinstance(answer, PhotoError) else Asked(ask.look, ask.question, answer)
+            for ask, answer in zip(asks, self.open().ask(asks), strict=True)
+        ]
         results: list[Result | PhotoError] = []
-        answers = self.open().ask(asks)
-        for slot, question, ask, answer in zip(slots, own, asks, answers, strict=True):
+        for slot, question, asked in zip(slots, own, _gathered(slots, told), strict=True):
             assert isinstance(slot.job, Job)
             assert slot.request.read is not None
             try:
-                if isinstance(answer, PhotoError):
-                    raise answer
-                told = Asked(ask.look, ask.question, answer)
-                results.append(slot.request.read(slot.job, question, told))
+                if isinstance(asked, PhotoError):
+                    raise asked
+                results.append(slot.request.read(slot.job, question, asked))
             except PhotoError as error:
                 results.append(error)
         return results
@@ -332,6 +371,7 @@ class Auditor(ModelInUse):
             looked_at=slot.look.views if slot.look is not None else (),
             outcome=outcome,
             untuned=self.untuned,
+            quantize=self.quantize,
             notes=(*notes, *self._notes(outcome, told)),
         )
 
@@ -353,3 +393,22 @@ def _slots(fed: Fed, look: "Look | None", requests: Sequence[Request]) -> Iterat
             continue
         for job in jobs_of(fed.photo, request.specs):
             yield _Slot(fed, request, job, look)
+
+
+def _gathered(
+    slots: Sequence[_Slot], told: "Sequence[Asked | PhotoError]"
+) -> "list[Asked | PhotoError]":
+    """Answers, after what each request does to its own of them together."""
+    found = list(told)
+    for request in {id(slot.request): slot.request for slot in slots}.values():
+        if request.gather is None:
+            continue
+        places = [
+            (index, asked)
+            for index, (slot, asked) in enumerate(zip(slots, told, strict=True))
+            if slot.request is request and not isinstance(asked, PhotoError)
+        ]
+        gathered = request.gather([asked for _, asked in places])
+        for (index, _), asked in zip(places, gathered, strict=True):
+            found[index] = asked
+    return found

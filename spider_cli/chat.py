@@ -33,7 +33,7 @@ MULTIMODAL = (_PHI,)
 """Types of models that hear as well as see: transformers lists them elsewhere."""
 
 
-SHARING = frozenset(["idefics3", "internvl", _PHI, "qwen2_5_vl", "qwen3_vl"])
+SHARING = frozenset(["idefics3", "internvl", _PHI, "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "smolvlm"])
 """Types of models for which the tests show that a question over what is kept of a photo is answered
 as one that is put afresh. Any other reads photo and question anew each time."""
 

@@ -4,6 +4,7 @@ Where a family's processor needs torchvision (it insists on a video processor), 
 and its tokenizer are put together here instead.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -26,6 +27,7 @@ class ComposedProcessor:
         options: for each call of the image processor.
         names: outputs of the image processor that the model takes.
         kinds: whether the model wants to know which tokens are images ("mm_token_type_ids").
+        rows: whether the image processor gets the images of each text apart from the others'.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class ComposedProcessor:
         names: tuple[str, ...],
         options: Mapping[str, Any] | None = None,
         kinds: bool = False,
+        rows: bool = False,
     ) -> None:
         self.image_processor = image_processor
         self.tokenizer = tokenizer
@@ -46,6 +49,7 @@ class ComposedProcessor:
         self.names = names
         self.options = dict(options or {})
         self.kinds = kinds
+        self.rows = rows
 
     def apply_chat_template(self, messages: Any, **options: Any) -> str:
         return str(self.tokenizer.apply_chat_template(messages, **options))
@@ -59,8 +63,8 @@ class ComposedProcessor:
         return_tensors: str,
         add_special_tokens: bool = True,
     ) -> dict[str, Any]:
-        flat = [image for row in images for image in row]
-        seen = self.image_processor(images=flat, return_tensors=return_tensors, **self.options)
+        given = images if self.rows else [image for row in images for image in row]
+        seen = self.image_processor(images=given, return_tensors=return_tensors, **self.options)
         expanded = []
         number = 0
         for one in text:
@@ -108,7 +112,7 @@ def load_processor(folder: Path, *, remote_code: bool = False) -> Any:
         images = AutoImageProcessor.from_pretrained(str(folder), backend="pil", **options)
     except (ImportError, ValueError, OSError) as error:
         raise ValueError(f"its processor cannot be loaded here: {reason}") from error
-    for compose in (_qwen, _internvl):
+    for compose in (_qwen, _internvl, _smolvlm):
         made = compose(folder, images, tokenizer)
         if made is not None:
             return made
@@ -143,6 +147,25 @@ def _internvl(folder: Path, images: Any, tokenizer: Any) -> ComposedProcessor | 
     )
 
 
+def _smolvlm(folder: Path, images: Any, tokenizer: Any) -> ComposedProcessor | None:
+    """SmolVLM2: so many placeholders a tile, each tile with its row and column before it."""
+    if not type(images).__name__.startswith("SmolVLM"):
+        return None
+    token = getattr(tokenizer, "image_token", None) or "<image>"
+    edge = getattr(tokenizer, "fake_image_token", None) or "<fake_token_around_image>"
+    whole = getattr(tokenizer, "global_image_token", None) or "<global-img>"
+    tile = token * _read(folder / "processor_config.json").get("image_seq_len", 169)
+    return ComposedProcessor(
+        images,
+        tokenizer,
+        token,
+        partial(_numbered_tiles, edge, whole, tile),
+        names=("pixel_values", "pixel_attention_mask"),
+        options={"return_row_col_info": True},
+        rows=True,
+    )
+
+
 def _phi(folder: Path, tokenizer: Any) -> ComposedProcessor:
     """Phi-4-multimodal: one placeholder for each token of the photo."""
     from spider_cli.phi_images import PhiImageProcessor
@@ -164,6 +187,18 @@ def _patches(token: str, merge: int, seen: Mapping[str, Any], number: int) -> st
 
 def _tiles(start: str, tile: str, end: str, seen: Mapping[str, Any], number: int) -> str:
     return f"{start}{tile * int(seen['num_patches'][number])}{end}"
+
+
+def _numbered_tiles(edge: str, whole: str, tile: str, seen: Mapping[str, Any], number: int) -> str:
+    rows, columns = (list(itertools.chain(*seen[name]))[number] for name in ("rows", "cols"))
+    small = f"{edge}{whole}{tile}{edge}"
+    if not rows:
+        return small
+    lines = [
+        "".join(f"{edge}<row_{row + 1}_col_{column + 1}>{tile}" for column in range(columns))
+        for row in range(rows)
+    ]
+    return "".join(f"{line}\n" for line in lines) + f"\n{small}"
 
 
 def _with_template(tokenizer: Any, folder: Path) -> None:

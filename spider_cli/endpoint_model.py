@@ -12,7 +12,7 @@ from spider_cli import lmm
 from spider_cli.endpoint import Endpoint, data_url, with_images
 from spider_cli.endpoint_start import Found, after_start, begun, find_way
 from spider_cli.errors import PhotoError, UsageError
-from spider_cli.evidence import Asked, Unreadable
+from spider_cli.evidence import Asked, Fault, Unreadable
 from spider_cli.json_client import RequestError
 from spider_cli.lmm import Answer, Ask, Look, Pixels, Prepared
 from spider_cli.logprobs import Step, aligned, closed_set_at
@@ -122,19 +122,25 @@ class EndpointModel:
         assert isinstance(answer, EndpointAnswer)
         return _as_said(answer, emitted, words)
 
-    def words_after(self, asks: Sequence[Ask], words: Sequence[str], batch_size: int) -> list[Chi]:
-        """chi of each word after each ask's forced start.
+    def words_after(
+        self, asks: Sequence[Ask], words: Sequence[str], batch_size: int
+    ) -> list[Chi | Fault]:
+        """chi of each word after each ask's forced start; a start for which the server has not told
+        it, or does not answer, has its error in its place.
 
         Raises:
-            Unreadable: the server has not told.
-            PhotoError: it does not answer.
+            UsageError: the server is away for all of them.
         """
         either = f"{', '.join(words[:-1])} or {words[-1]}"
-        told = [
-            self.choice(ask, words, f"{ask.question}\nWhere is it? Answer with one word: {either}.")
-            for ask in asks
-        ]
-        return [one.chi() for one in told]
+
+        def one(ask: Ask) -> Chi | Unreadable:
+            plain = f"{ask.question}\nWhere is it? Answer with one word: {either}."
+            try:
+                return self.choice(ask, words, plain).chi()
+            except Unreadable as why:
+                return why
+
+        return together(_told(one), asks, self.at_once)
 
     def choice(self, ask: Ask, words: Sequence[str], plain: str) -> "Choice":
         """One of several words: as the forced start goes on, or else asked for.

@@ -5,23 +5,28 @@ Nothing here depends on a temperature, so that one reading serves all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from spider_cli.errors import PhotoError
 from spider_cli.lmm import Answer, Ask, Look
 from spider_cli.questions import PROBE_PREFIX
 from spider_cli.reading import place_span
 from spider_cli.rules import Rule
 from spider_cli.text_to_point import AXES, Emitted, find_emitted
 
-__all__ = ["Asked", "Evidence", "Speaker", "Unreadable", "evidence_of"]
+__all__ = ["Asked", "Evidence", "Fault", "Speaker", "Unreadable", "evidence_of", "evidences_of"]
 
 Chi = tuple[float, ...]
 
 
 class Unreadable(Exception):  # noqa: N818
     """A server has not told how likely the words are; the text says why."""
+
+
+Fault: TypeAlias = Unreadable | PhotoError
+"""Why nothing was read of one answer among several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Asked:
     look: Look
     question: str
     answer: Answer
+    evidence: "Evidence | Fault | None" = None
+    """What its words say of the place, where that was read already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,33 @@ class Speaker(Protocol):
     def words_at(self, asked: Asked, emitted: Emitted, words: Sequence[str]) -> Chi:
         """chi of each word at the step where an answer says one of them."""
 
-    def words_after(self, asks: Sequence[Ask], words: Sequence[str], batch_size: int) -> list[Chi]:
+    def words_after(
+        self, asks: Sequence[Ask], words: Sequence[str], batch_size: int
+    ) -> Sequence[Chi | Fault]:
         """chi of each word right after each ask's forced start."""
 
 
 def evidence_of(
     model: Speaker, asked: Sequence[Asked], rule: Rule, *, batch_size: int = 8
 ) -> list[Evidence]:
-    """Read both axes of several answers.
+    """Read both axes of several answers; see `evidences_of`.
+
+    Raises:
+        Unreadable: a server has not told.
+        PhotoError: it does not answer.
+    """
+    found = []
+    for one in evidences_of(model, asked, rule, batch_size=batch_size):
+        if isinstance(one, Exception):
+            raise one
+        found.append(one)
+    return found
+
+
+def evidences_of(
+    model: Speaker, asked: Sequence[Asked], rule: Rule, *, batch_size: int = 8
+) -> list[Evidence | Fault]:
+    """Read both axes of several answers; one that cannot be read leaves the others alone.
 
     An axis of the paper's two words is read where the answer says one of them. Where it says
     neither, and for closed sets with other words, which answers were never taught to say, the start
@@ -66,32 +92,39 @@ def evidence_of(
     Args:
         rule: has the closed sets.
         batch_size: forced starts put to the model together.
-
-    Raises:
-        Unreadable: a server has not told.
     """
     axes = {"vertical": rule.vertical, "horizontal": rule.horizontal}
     found: list[dict[str, Chi]] = [{} for _ in asked]
     said: list[dict[str, str]] = [{} for _ in asked]
+    faults: dict[int, Fault] = {}
     for index, one in enumerate(asked):
-        for axis, words in axes.items():
-            if words == AXES[axis]:
-                told = _read(model, one, words)
+        try:
+            for axis, words in axes.items():
+                told = _read(model, one, words) if words == AXES[axis] else None
                 if told is not None:
                     said[index][axis], found[index][axis] = told
+        except Unreadable as why:
+            faults[index] = why
     probed = [len(one) < len(axes) for one in found]
     prefixes = [PROBE_PREFIX] * len(asked)
     for axis, words in axes.items():
-        due = [index for index, one in enumerate(found) if axis not in one]
+        due = [i for i, one in enumerate(found) if axis not in one and i not in faults]
         asks = [Ask(asked[i].look, asked[i].question, prefix=prefixes[i]) for i in due]
         for index, chi in zip(due, model.words_after(asks, words, batch_size), strict=True):
-            found[index][axis] = chi
+            if isinstance(chi, Exception):
+                faults[index] = chi
+            else:
+                found[index][axis] = chi
         for index, chis in enumerate(found):
+            if index in faults:
+                continue
             word = said[index].get(axis) or words[int(np.argmax(chis[axis]))]
             prefixes[index] = f"{prefixes[index]} {word}"
     return [
-        Evidence(chis["vertical"], chis["horizontal"], asked_for)
-        for chis, asked_for in zip(found, probed, strict=True)
+        faults[index]
+        if index in faults
+        else Evidence(chis["vertical"], chis["horizontal"], probed[index])
+        for index, chis in enumerate(found)
     ]
 
 

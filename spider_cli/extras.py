@@ -4,6 +4,10 @@ import importlib.util
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spider_cli.sources import Source
 
 __all__ = ["EXTRAS", "HEIC", "JXL", "RAW", "Extra", "Waiting", "extra_of", "installing"]
 
@@ -63,10 +67,24 @@ class Waiting:
 
     def __init__(self) -> None:
         self._found: dict[Extra, Counter[str]] = {}
+        self.photos: list[Source] = []
+        """The photos themselves, where they were told."""
 
-    def add(self, extra: Extra, suffix: str) -> None:
+    def add(self, extra: Extra, suffix: str, photo: "Source | None" = None) -> None:
         """One more photo of this extension."""
         self._found.setdefault(extra, Counter())[suffix] += 1
+        if photo is not None:
+            self.photos.append(photo)
+
+    def without(self, needless: "Iterable[Source]") -> "Waiting":
+        """Those that wait, but for some."""
+        left = Waiting()
+        passed = {photo.path for photo in needless}
+        for photo in self.photos:
+            suffix = photo.path.suffix.lower()
+            if suffix in _OF_SUFFIX and photo.path not in passed:
+                left.add(_OF_SUFFIX[suffix], suffix, photo)
+        return left
 
     def __bool__(self) -> bool:
         return bool(self._found)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from spider_cli.errors import PhotoError
 from spider_cli.photos import Photo, Source, named_source, open_photo, photo_from_array
 
-__all__ = ["Fed", "Feed", "PhotoLike"]
+__all__ = ["DECODING_THREADS", "Fed", "Feed", "PhotoLike"]
 
 PhotoLike: TypeAlias = Any
 """A path (str or Path), a Source, a Photo, a PIL image or a uint8 array."""
@@ -33,7 +33,8 @@ _BATCH_PIXELS = 48_000_000
 decoded ahead of it, but for those that are under way."""
 _AHEAD = 3
 """Photos decoded ahead at least, where there is room; a batch of them at most."""
-_THREADS = 2
+DECODING_THREADS = 2
+"""Decoders leave Python's lock alone while they work, so threads are as good as processes."""
 _STALL = 0.5
 """Seconds without news from the source after which a part-filled batch goes on."""
 
@@ -46,6 +47,7 @@ class Feed:
         batch_size: photos per batch at most.
         max_decode_pixels: larger photos fail.
         prepare: called with each photo on the thread that decoded it; see `Fed.prepared`.
+        threads: that decode; each may hold one photo more in memory.
     """
 
     def __init__(
@@ -55,18 +57,20 @@ class Feed:
         batch_size: int,
         max_decode_pixels: int,
         prepare: Callable[[Photo], Any] | None = None,
+        threads: int = DECODING_THREADS,
     ) -> None:
         self.photos = photos
         self.batch_size = batch_size
         self.max_decode_pixels = max_decode_pixels
         self.prepare = prepare
+        self.threads = threads
 
     def __iter__(self) -> Iterator[list[Fed]]:
         waiting: queue.Queue[_Waiting | BaseException | None]
         waiting = queue.Queue(maxsize=max(_AHEAD, self.batch_size))
         stop = threading.Event()
-        room = _Room(_BATCH_PIXELS)
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="decode")
+        room = _Room(_BATCH_PIXELS, self.threads)
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
 
         def put(item: _Waiting | BaseException | None) -> bool:
             while not stop.is_set():
@@ -150,8 +154,9 @@ class Feed:
 class _Room:
     """How many pixels of decoded photos may still wait for their turn."""
 
-    def __init__(self, pixels: int) -> None:
+    def __init__(self, pixels: int, threads: int) -> None:
         self._left = pixels
+        self._threads = threads
         self._under_way = 0
         self._changed = threading.Condition()
 
@@ -160,7 +165,7 @@ class _Room:
         that is not so after so many seconds."""
 
         def free() -> bool:
-            return self._left > 0 and self._under_way < _THREADS
+            return self._left > 0 and self._under_way < self._threads
 
         with self._changed:
             if not self._changed.wait_for(free, seconds):

@@ -1,12 +1,12 @@
 """Grounding: the answer's words -> a prompt -> the segmenter's mask."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from spider_cli.evidence import Asked, Evidence, Speaker, evidence_of
+from spider_cli.evidence import Asked, Evidence, Fault, Speaker, evidence_of, evidences_of
 from spider_cli.lmm import Answer, Look
 from spider_cli.masks import box_of_mask, encode_mask
 from spider_cli.photos import Photo
@@ -63,10 +63,29 @@ class Grounder:
         self.temperature = temperature
         self.rule = rule
 
+    def gathered(self, asked: Sequence[Asked]) -> list[Asked]:
+        """The same, with what their words say of the place: what an answer does not say is asked
+        for, together with the others'."""
+        placed = {id(one): one for one in asked if _says_place(one.answer.text.strip())}
+        size = max(1, len(placed))
+        read = evidences_of(self.model, list(placed.values()), self.rule, batch_size=size)
+        found = dict(zip(placed, read, strict=True))
+        return [replace(one, evidence=found.get(id(one))) for one in asked]
+
     def ground(
-        self, photo: Photo, look: Look, question: str, answer: Answer, *, with_pixels: bool = False
+        self,
+        photo: Photo,
+        look: Look,
+        question: str,
+        answer: Answer,
+        *,
+        evidence: Evidence | Fault | None = None,
+        with_pixels: bool = False,
     ) -> Grounding:
         """The region that one answer names.
+
+        Args:
+            evidence: of `gathered`.
 
         Raises:
             Unreadable: a server has not told how likely the answer's words are.
@@ -100,7 +119,7 @@ class Grounder:
                 whole=False,
                 pixels=pixels,
             )
-        reading = self.read(look, question, answer)
+        reading = self.read(look, question, answer, evidence)
         point = expected_point(list(reading.horizontal), list(reading.vertical), width, height)
         segment = self.segment(photo, reading)
         return Grounding(
@@ -129,7 +148,16 @@ class Grounder:
         shares = [cell_shares(one.mask, len(vertical), len(horizontal)) for one in proposals]
         return proposals[self.rule.choose(qualities, shares, vertical, horizontal)]
 
-    def read(self, look: Look, question: str, answer: Answer) -> Reading:
+    def read(
+        self, look: Look, question: str, answer: Answer, evidence: Evidence | Fault | None = None
+    ) -> Reading:
         """Closed-set probabilities of both axes (eq. 2 and 3); see `evidence.evidence_of`."""
-        [evidence] = evidence_of(self.model, [Asked(look, question, answer)], self.rule)
+        if isinstance(evidence, Exception):
+            raise evidence
+        if evidence is None:
+            [evidence] = evidence_of(self.model, [Asked(look, question, answer)], self.rule)
         return Reading.of(evidence, self.temperature)
+
+
+def _says_place(text: str) -> bool:
+    return not says_whole(text) and not says_nothing(text)

@@ -332,14 +332,14 @@ def load_language_model(
         device_map: module -> device, where not all of it goes to `device`; not for nano.
 
     Raises:
-        UsageError: the folder holds no loadable image-text-to-text model, and no adapter of one; or
-            `max_pixels` are too few for it.
+        UsageError: the folder holds no loadable image-text-to-text model, and no adapter of one; it
+            needs Python of its own; or `max_pixels` are too few for it.
     """
     adapter = adapter_in(folder)
     whole = folder if adapter is None else adapter.base
-    config = whole / "config.json"
     try:
-        kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
+        config = json.loads((whole / "config.json").read_text(encoding="utf-8"))
+        kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise UsageError(
             f"no model in {whole}: {error}",
@@ -352,7 +352,9 @@ def load_language_model(
         load: Callable[..., tuple[Any, Eyes]] = load_nano
     else:
         from spider_cli.chat import load as load_chat
+        from spider_cli.weights.selection import check_kind
 
+        check_kind(str(whole), {"config.json": config}, remote_code=False)
         load = load_chat
     form: dict[str, Any] = {"quantize": quantize, "device_map": device_map}
     asked = any(value is not None for value in form.values())

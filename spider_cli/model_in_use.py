@@ -22,6 +22,7 @@ from spider_cli.weights import (
     find_model,
 )
 from spider_cli.weights.machine import memory_text
+from spider_cli.weights.quantizing import Quantize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +144,13 @@ class ModelInUse:
         return isinstance(self._source, ModelFolder) and not self._source.understands_names()
 
     @property
+    def quantize(self) -> Quantize | None:
+        """How the language model's layers are kept, where that is asked for and of account."""
+        if isinstance(self._source, ServedModel) or self._small:
+            return None
+        return self._wanted.quantize
+
+    @property
     def _passed_over(self) -> tuple[str, ...]:
         named = {"--quantize": self._wanted.quantize, "--device-map": self._wanted.device_map}
         flags = " and ".join(flag for flag, value in named.items() if value is not None)
@@ -185,9 +193,9 @@ class ModelInUse:
             from spider_cli.lmm import load_language_model
             from spider_cli.placing import place
 
-            folder, wanted = self.folder.path, self._wanted
+            folder, wanted = self.folder.path, replace(self._wanted, quantize=self.quantize)
             if self._small:
-                wanted = replace(wanted, quantize=None, device_map=None)
+                wanted = replace(wanted, device_map=None)
             placed = place(folder, wanted, self._name)
             model = load_language_model(
                 folder,
@@ -217,6 +225,12 @@ class ModelInUse:
         if isinstance(self._source, ServedModel):
             return self._source.opened
         return self._language_model
+
+    @property
+    def on_processor(self) -> bool:
+        """Is the model loaded, and run by this machine's processor, not by an accelerator?"""
+        model = self._language_model
+        return model is not None and str(model.model.device) == "cpu"
 
     def load_segmenter(self) -> "Segmenter":
         """The segmenter that grounding uses, loaded at the first call."""

@@ -1,6 +1,6 @@
 """What is asked of each photo: a command, its boxes, the question, and how its answer is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ class Request:
     """None: the level words' weights are read, and no answer."""
     specs: tuple[BoxSpec, ...] = ()
     """One record per photo and box; without any, one per photo."""
+    gather: "Callable[[Sequence[Asked]], list[Asked]] | None" = None
+    """What is done to the answers of a batch together, before each of them is read."""
 
 
 def describing(specs: tuple[BoxSpec, ...], phrase: str | None) -> Request:

@@ -5,13 +5,19 @@ the same pixels. Scores are 0-100, higher is better.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from spider_cli.shot_facts import Facts
+
+if TYPE_CHECKING:
+    from spider_cli.weights.quantizing import Quantize
+
 __all__ = [
     "SCHEMA",
+    "Audited",
     "Box",
     "Description",
     "Distortion",
@@ -32,7 +38,7 @@ SCHEMA = "spider/1"
 """Version of the record form. The number grows when a field changes meaning or goes away."""
 
 Box: TypeAlias = tuple[int, int, int, int]
-Command: TypeAlias = Literal["describe", "score", "refer", "ground"]
+Command: TypeAlias = Literal["describe", "score", "refer", "ground", "audit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,31 @@ class WordedGrounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """A shot of a shoot: what describe, score and ground say of it, from one look."""
+
+    score: Score | WordedScore
+    description: Description
+    region: Grounding | WordedGrounding
+    """The most distorted region."""
+    why: str
+    """One line: why this score, in the model's own words, the worst first."""
+    facts: Facts
+
+    def to_json(self) -> dict[str, Any]:
+        score = self.score.to_json()
+        if "answer" in score:  # the description's own answer has that name
+            score["score_answer"] = score.pop("answer")
+        return {
+            **score,
+            **self.description.to_json(),
+            "why": self.why,
+            "region": self.region.to_json(),
+            "facts": self.facts.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a photo could not be judged."""
 
@@ -244,7 +275,9 @@ class Failure:
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
-Result: TypeAlias = Description | Score | WordedScore | Referral | Grounding | WordedGrounding
+Result: TypeAlias = (
+    Description | Score | WordedScore | Referral | Grounding | WordedGrounding | Audited
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +293,9 @@ class Record:
     looked_at: tuple[View, ...]
     outcome: Result | Failure
     photo_b64: str | None = None
+    raw: str | None = None
+    """The RAW file of the same shot (`spider_cli.shots`), as `photo` is given."""
+    raw_b64: str | None = None
     read_as: str | None = None
     """Of a camera RAW file, which picture of it was looked at, with its size."""
     max_pixels: int | None = None
@@ -267,8 +303,16 @@ class Record:
     more. None: the model has none, its own settings alone decide."""
     untuned: bool = False
     """The model is a base that was never tuned for spider: it was asked with instructions."""
+    quantize: "Quantize | None" = None
+    """The layers of the language model were kept in 8 or 4 bits a weight: answers move."""
     notes: tuple[str, ...] = ()
     """Worth a warning on stderr (first frame of an animation, box clipped); not in the JSON."""
+    flagged: tuple[str, ...] = ()
+    """Of an audit: which of the conditions of ``--flag`` hold, as they were typed."""
+    burst: int | None = None
+    """Of an audit: the number of the shot's burst, from 1; None where no other shot is like it."""
+    pick: bool | None = None
+    """Of an audit: the best of its burst, or alone; None as long as bursts are not known."""
 
     @property
     def failed(self) -> bool:
@@ -279,16 +323,26 @@ class Record:
         out: dict[str, Any] = {"schema": SCHEMA, "command": self.command, "photo": self.photo}
         if self.photo_b64 is not None:
             out["photo_b64"] = self.photo_b64
+        if self.raw is not None:
+            out["raw"] = self.raw
+        if self.raw_b64 is not None:
+            out["raw_b64"] = self.raw_b64
         if self.read_as is not None:
             out["read_as"] = self.read_as
         out |= {
             "model": self.model,
             "revision": self.revision,
             **({"untuned": True} if self.untuned else {}),
+            **({} if self.quantize is None else {"quantize": self.quantize}),
             "seconds": round(self.seconds, 4),
             "max_pixels": self.max_pixels,
             "looked_at": [view.to_json() for view in self.looked_at],
         }
         if isinstance(self.outcome, Failure):
             return out | {"error": self.outcome.to_json()}
-        return out | self.outcome.to_json()
+        out |= self.outcome.to_json()
+        if isinstance(self.outcome, Audited):
+            out["flagged"] = list(self.flagged)
+            if self.pick is not None:
+                out |= {"burst": self.burst, "pick": self.pick}
+        return out

@@ -8,7 +8,7 @@ from pathlib import Path
 from spider_cli.extras import HEIC, RAW
 from spider_cli.sources import Source
 
-__all__ = ["Shot", "shots"]
+__all__ = ["Shot", "can_pair", "shots"]
 
 _RENDERED = frozenset((".jpg", ".jpeg", ".jpe", ".jfif")) | HEIC.suffixes
 
@@ -45,3 +45,8 @@ def shots(sources: Iterable[Source]) -> list[Shot]:
         if len(raws) == len(rendered) == 1:
             pairs[raws[0].path] = pairs[rendered[0].path] = Shot(rendered[0], raws[0])
     return list(dict.fromkeys(pairs.get(path, Shot(one)) for path, one in files.items()))
+
+
+def can_pair(path: Path) -> bool:
+    """Whether a file of this extension may be half of a shot."""
+    return path.suffix.lower() in RAW.suffixes | _RENDERED

@@ -204,7 +204,8 @@ class _Search:
                 elif suffix in suffixes:
                     yield _source(join(folder, path), PurePath(path))
                 elif (extra := extra_of(suffix)) is not None:
-                    self.waiting.add(extra, suffix)
+                    photo = _source(join(folder, path), PurePath(path))
+                    self.waiting.add(extra, suffix, photo)
                 elif suffix in UNSUPPORTED_SUFFIXES:
                     self.unsupported.add(suffix)
             waiting += reversed(folders)

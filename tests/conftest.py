@@ -19,8 +19,10 @@ REQUIRE_ALL = os.environ.get("SPIDER_REQUIRE_ALL") == "1"
 TOOLS = {
     "chromium": "apt-get install chromium",
     "exiftool": "apt-get install libimage-exiftool-perl",
+    "groff": "apt-get install groff-base",
     "jq": "apt-get install jq",
     "make": "apt-get install make",
+    "man": "apt-get install man-db",
 }
 """Programs that tests call, and the line that installs each."""
 
@@ -30,6 +32,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 for _name in [name for name in os.environ if name.startswith("SPIDER_")]:
     # A developer's own settings must not change what the tests see.
     del os.environ[_name]
+os.environ["SPIDER_NO_CONFIG"] = "1"
 
 
 @pytest.hookimpl(wrapper=True)

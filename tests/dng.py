@@ -40,6 +40,7 @@ def dng(
     orientation: int = 1,
     preview: bytes | None = None,
     preview_size: tuple[int, int] = (0, 0),
+    tags: Tags | None = None,
 ) -> bytes:
     """An uncompressed DNG.
 
@@ -48,6 +49,7 @@ def dng(
         preview: a JPEG to embed, in the first directory as most cameras do; the sensor's data are
             in a directory below it then.
         preview_size: its width and height.
+        tags: more of them for the first directory: number -> TIFF's type, and values.
     """
     height, width = sensor.shape
     data = sensor.astype("<u2").tobytes()
@@ -60,6 +62,7 @@ def dng(
         50721: (_SIGNED_RATIONAL, _XYZ_TO_SENSOR),
         50728: (_RATIONAL, [1, 1, 1]),
         50778: (_SHORT, [21]),  # D65
+        **(tags or {}),
     }
     picture: Tags = {
         254: (_LONG, [0]),

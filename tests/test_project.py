@@ -1,12 +1,13 @@
 """The house rules: who imports whom, what is never used, and what the package holds."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import spider_cli
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spider_cli", "trainer")
-HEAVY = {"torch", "transformers", "numpy", "PIL", "huggingface_hub", "tokenizers"}
+HEAVY = {"torch", "transformers", "numpy", "PIL", "huggingface_hub", "tokenizers", "ray", "pyarrow"}
 FORBIDDEN_MODULES = {
     *("torchvision", "pickle", "cPickle", "dill", "joblib", "shelve", "marshal"),
     *("subprocess", "pty", "pexpect", "sh"),
@@ -207,7 +208,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_the_wheel_holds_both_packages_and_the_weights(wheel: zipfile.ZipFile) -> None:
     held = set(wheel.namelist())
-    tops = {name.partition("/")[0] for name in held if ".dist-info/" not in name}
+    tops = {
+        name.partition("/")[0] for name in held if not re.match(r"[^/]+\.(dist-info|data)/", name)
+    }
     assert tops == set(PACKAGES)
     lacking = [
         name
@@ -227,6 +230,27 @@ def test_the_wheel_has_the_command_and_the_licence(wheel: zipfile.ZipFile) -> No
     facts = f"spider_iqa-{spider_cli.__version__}.dist-info"
     assert "spider = spider_cli.__main__:main" in wheel.read(f"{facts}/entry_points.txt").decode()
     assert wheel.read(f"{facts}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_wheel_brings_the_manual(
+    wheel: zipfile.ZipFile, tmp_path: Path, tool: Callable[[str], str]
+) -> None:
+    """Installed under a prefix, man finds the pages by the path to the program beside them."""
+    data = f"spider_iqa-{spider_cli.__version__}.data/data/"
+    pages = [name for name in wheel.namelist() if name.startswith(data)]
+    assert {name.removeprefix(data) for name in pages} == {
+        f"share/man/man1/{page.name}" for page in (ROOT / "docs" / "man").iterdir()
+    }
+    wheel.extractall(tmp_path, pages)
+    prefix = tmp_path / data
+    (prefix / "bin").mkdir()
+    kept = {name: value for name, value in os.environ.items() if name != "MANPATH"}
+    path = os.pathsep.join([str(prefix / "bin"), kept["PATH"]])
+    for name in ("spider", "spider-audit"):
+        done = subprocess.run(
+            [tool("man"), "-w", name], env=kept | {"PATH": path}, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == str(prefix / "share" / "man" / "man1" / f"{name}.1"), done
 
 
 def test_the_bundled_weights_are_at_most_40_megabytes() -> None:

@@ -158,21 +158,83 @@ def llava(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def qwen_words() -> PreTrainedTokenizerFast:
+    """Of Qwen2-VL and after."""
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
+    marks += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
+    template = QWEN_TEMPLATE.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+    return tokenizer(marks, template, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+
+
+QWEN_IDS = {
+    "vision_start_token_id": 3,
+    "vision_end_token_id": 4,
+    "image_token_id": 6,
+    "video_token_id": 7,
+}
+QWEN_ROPE: dict[str, Any] = {
+    "rope_type": "default",
+    "rope_theta": 1e4,
+    "mrope_section": [2, 2, 2],
+}
+
+
+def save_qwen(
+    made: Any, words: PreTrainedTokenizerFast, folder: Path, *, patch: int, most: int, **named: str
+) -> None:
+    """As the hub has them: `named` are the class of the torchvision kind, and the family's
+    processor, which insists on torchvision, for videos. `most`: patches of a photo."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    save(made, folder)
+    words.save_pretrained(folder)
+    Qwen2VLImageProcessorPil(
+        patch_size=patch,
+        merge_size=2,
+        size={"shortest_edge": 16 * patch**2, "longest_edge": most * patch**2},
+    ).save_pretrained(folder)
+    amend(folder, "preprocessor_config.json", **named)
+
+
+def qwen2(folder: Path) -> None:
+    """Qwen2-VL: its encoder attends to all of a photo."""
+    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+    words = qwen_words()
+    made = Qwen2VLForConditionalGeneration(
+        Qwen2VLConfig(
+            text_config=text_config(len(words), end=2, pad=0) | {"rope_parameters": QWEN_ROPE},
+            vision_config={
+                "depth": 2,
+                "embed_dim": 32,
+                "hidden_size": HIDDEN,
+                "mlp_ratio": 2,
+                "num_heads": 2,
+            },
+            **QWEN_IDS,
+        )
+    )
+    save_qwen(
+        made,
+        words,
+        folder,
+        patch=14,
+        most=64,
+        image_processor_type="Qwen2VLImageProcessor",
+        processor_class="Qwen2VLProcessor",
+    )
+
+
 def qwen(folder: Path, *, third: bool, most: int = 64) -> None:
-    """Their processors insist on torchvision, for videos. `most`: patches of a photo."""
+    """Qwen3-VL, or else Qwen2.5-VL. `most`: patches of a photo."""
     from transformers import (
         Qwen2_5_VLConfig,
         Qwen2_5_VLForConditionalGeneration,
         Qwen3VLConfig,
         Qwen3VLForConditionalGeneration,
     )
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    marks += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
-    template = QWEN_TEMPLATE.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
-    words = tokenizer(marks, template, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    rope: dict[str, Any] = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]}
+    words = qwen_words()
     text = text_config(len(words), end=2, pad=0)
     vision: dict[str, Any] = {
         "depth": 2,
@@ -181,77 +243,88 @@ def qwen(folder: Path, *, third: bool, most: int = 64) -> None:
         "num_heads": 2,
         "out_hidden_size": HIDDEN,
     }
-    ids = {
-        "vision_start_token_id": 3,
-        "vision_end_token_id": 4,
-        "image_token_id": 6,
-        "video_token_id": 7,
-    }
     if third:
-        text |= {"head_dim": 12, "rope_parameters": rope | {"mrope_interleaved": True}}
+        text |= {"head_dim": 12, "rope_parameters": QWEN_ROPE | {"mrope_interleaved": True}}
         vision |= {
             "patch_size": 16,
             "num_position_embeddings": 64,
             "deepstack_visual_indexes": [0],
         }
         made: Any = Qwen3VLForConditionalGeneration(
-            Qwen3VLConfig(text_config=text, vision_config=vision, **ids)
+            Qwen3VLConfig(text_config=text, vision_config=vision, **QWEN_IDS)
         )
     else:
-        text |= {"rope_parameters": rope}
+        text |= {"rope_parameters": QWEN_ROPE}
         vision |= {"patch_size": 14, "fullatt_block_indexes": [1], "window_size": 56}
         made = Qwen2_5_VLForConditionalGeneration(
-            Qwen2_5_VLConfig(text_config=text, vision_config=vision, **ids)
+            Qwen2_5_VLConfig(text_config=text, vision_config=vision, **QWEN_IDS)
         )
-    save(made, folder)
-    words.save_pretrained(folder)
-    patch = vision["patch_size"]
-    Qwen2VLImageProcessorPil(
-        patch_size=patch,
-        merge_size=2,
-        size={"shortest_edge": 16 * patch**2, "longest_edge": most * patch**2},
-    ).save_pretrained(folder)
-    # As the hub has them: the class of the torchvision kind, and the family's processor.
-    amend(
+    save_qwen(
+        made,
+        words,
         folder,
-        "preprocessor_config.json",
+        patch=vision["patch_size"],
+        most=most,
         image_processor_type="Qwen2VLImageProcessorFast" if third else "Qwen2VLImageProcessor",
         processor_class="Qwen3VLProcessor" if third else "Qwen2_5_VLProcessor",
     )
 
 
+def smol_words() -> PreTrainedTokenizerFast:
+    """Of SmolVLM, first and second."""
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<fake_token_around_image>", "<image>"]
+    marks += ["<end_of_utterance>", "<global-img>"]
+    marks += [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
+    return tokenizer(marks, SMOL_TEMPLATE, eos_token="<end_of_utterance>", pad_token="<|im_end|>")
+
+
+def smol_settings(words: PreTrainedTokenizerFast) -> dict[str, Any]:
+    return {
+        "vision_config": dict(VISION),
+        "image_token_id": 4,
+        "scale_factor": 2,
+        "pad_token_id": 2,
+        "text_config": {"model_type": "llama", **text_config(len(words), end=5, pad=2)},
+    }
+
+
 def smolvlm(folder: Path) -> None:
     """The first SmolVLM is an Idefics3: its processor needs no torchvision. Tiles of 56 pixels."""
-    from transformers import (
-        Idefics3Config,
-        Idefics3ForConditionalGeneration,
-        Idefics3Processor,
-        LlamaConfig,
-    )
+    from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
     from transformers.models.idefics3.image_processing_pil_idefics3 import (
         Idefics3ImageProcessorPil,
     )
 
-    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<fake_token_around_image>", "<image>"]
-    marks += ["<end_of_utterance>", "<global-img>"]
-    marks += [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
-    words = tokenizer(marks, SMOL_TEMPLATE, eos_token="<end_of_utterance>", pad_token="<|im_end|>")
-    made = Idefics3ForConditionalGeneration(
-        Idefics3Config(
-            text_config=LlamaConfig(**text_config(len(words), end=5, pad=2)),
-            vision_config=dict(VISION),
-            image_token_id=4,
-            scale_factor=2,
-            pad_token_id=2,
-        )
-    )
-    save(made, folder)
+    words = smol_words()
+    save(Idefics3ForConditionalGeneration(Idefics3Config(**smol_settings(words))), folder)
     Idefics3Processor(
         Idefics3ImageProcessorPil(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
         words,
         image_seq_len=4,
         chat_template=SMOL_TEMPLATE,
     ).save_pretrained(folder)
+
+
+def smolvlm2(folder: Path) -> None:
+    """SmolVLM2: its processor insists on torchvision and num2words, for videos."""
+    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
+    from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
+
+    words = smol_words()
+    save(SmolVLMForConditionalGeneration(SmolVLMConfig(**smol_settings(words))), folder)
+    words.save_pretrained(folder)
+    SmolVLMImageProcessorPil(
+        size={"longest_edge": 112}, max_image_size={"longest_edge": 56}
+    ).save_pretrained(folder)
+    amend(
+        folder,
+        "preprocessor_config.json",
+        image_processor_type="SmolVLMImageProcessor",
+        processor_class="SmolVLMProcessor",
+    )
+    (folder / "processor_config.json").write_text(
+        json.dumps({"image_seq_len": 4, "processor_class": "SmolVLMProcessor"}), encoding="utf-8"
+    )
 
 
 def internvl(folder: Path) -> None:
@@ -357,7 +430,9 @@ def phi(folder: Path) -> None:
 FAMILIES: dict[str, Callable[[Path], None]] = {
     "qwen3_vl": lambda folder: qwen(folder, third=True),
     "qwen2_5_vl": lambda folder: qwen(folder, third=False),
+    "qwen2_vl": qwen2,
     "smolvlm": smolvlm,
+    "smolvlm2": smolvlm2,
     "internvl": internvl,
     "phi": phi,
 }

@@ -260,10 +260,13 @@ def _one_thread(device: str) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _loaded(folder: Path, device: str) -> tuple[Any, Any]:
     """The model, and its image processor; Pillow's, never torchvision's."""
+    from spider_cli.devices import Wanted
+    from spider_cli.placing import place
     from spider_cli.segmenter import load_segmenter
     from spider_cli.weights.loading import explained
 
-    loaded = load_segmenter(folder, device=device)
+    placed = place(folder, Wanted(device, "float32"), f"the segmenter {folder}", alone=True)
+    loaded = load_segmenter(folder, device=placed.device, dtype=placed.dtype)
     if loaded.image_processor.size.longest_edge:
         return loaded.model, loaded.image_processor
     from trainer.square import SquareProcessor

@@ -93,7 +93,7 @@ def open_chat(text: str) -> Chat:
 
     Raises:
         UsageError: the server cannot be reached or wants another key; or there is no such model,
-            or it answers questions about photos and nothing else.
+            or no memory for it, or it answers questions about photos and nothing else.
     """
     if is_address(text):
         endpoint = Endpoint.parse(text)
@@ -107,12 +107,14 @@ def open_chat(text: str) -> Chat:
             "a server: http://127.0.0.1:8000/v1#MODEL",
             code="not_a_chat_model",
         )
-    from spider_cli.devices import choose_device, choose_dtype
+    from spider_cli.devices import Wanted
     from spider_cli.lmm import load_language_model
+    from spider_cli.placing import place
 
-    device, _ = choose_device("auto")
-    dtype, _ = choose_dtype("auto", device)
-    model = load_language_model(folder.path, device=device, dtype=dtype)
+    placed = place(folder.path, Wanted(), text)
+    model = load_language_model(
+        folder.path, device=placed.device, dtype=placed.dtype, device_map=placed.device_map
+    )
     return LocalChat(model, f"{Path(text).resolve().name}@{model.revision}")
 
 

@@ -20,6 +20,9 @@ __all__ = ["new_nano", "new_segmenter", "save_json", "train_tokenizer"]
 
 _OVERVIEW_TILED, _TILE = 512, 192
 """Sides in pixels of what is looked at of a large photo."""
+_GRID, _POOLED = 12, 3
+"""Fine where the families are summed up; few cells' tokens, among which those of the families would
+be lost to a young language model's attention."""
 _RARE = -3.0
 """Logit that a patch shows one of the families, before anything is learnt: most show none."""
 _POINT_SCALE = 1.5
@@ -77,7 +80,10 @@ def new_nano(
     }
     config = NanoConfig(
         text_config=text,
-        summaries=1,
+        grid=_GRID,
+        pooled=_POOLED,
+        families=True,
+        vision_surroundings=True,
         statistics_dropout=dropout,
         overview_tiled=_OVERVIEW_TILED,
         tile=_TILE,
@@ -90,8 +96,16 @@ def new_nano(
     for module in model.vision_encoder.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
+    for name, values in model.vision_encoder.contexts.named_parameters():
+        if name.endswith("around.weight"):
+            nn.init.zeros_(values)  # neighbours first
     with torch.no_grad():
         model.projector.told.weight.normal_(std=0.25)  # heard from the first step on
+        for values in model.projector.family.parameters():
+            if values.dim() > 1:
+                values.normal_(std=values.shape[1] ** -0.5)  # these, too
+        model.projector.family_name.weight.normal_(std=0.5)
+        model.projector.place.weight.normal_(std=0.2)
         rare = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
         told = model.projector.readout[-2]
         assert isinstance(told, nn.Linear)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spider_cli.auditor import Auditor
+from spider_cli.devices import Wanted
 from spider_cli.errors import UsageError
 from spider_cli.grounding_file import BESIDE
+from spider_cli.placing import place
 from spider_cli.rules import PAPER, Rule, rule_named
 from spider_cli.segmenter import Segmenter, load_segmenter
 from spider_cli.weights import BUNDLED, bundled_segmenter, find_segmenter
@@ -69,6 +71,8 @@ class Settings:
     out: Path | None = None
     device: str = "auto"
     batch_size: int = 8
+    max_pixels: int | None = None
+    """Of a photo that the model is shown; its family's default when None."""
     seed: int = 0
 
 
@@ -88,7 +92,10 @@ class Stage2:
         self.settings = settings
         self.rules = _rules(settings)
         self.auditor = Auditor(
-            settings.model, device=settings.device, batch_size=settings.batch_size
+            settings.model,
+            device=settings.device,
+            batch_size=settings.batch_size,
+            max_pixels=settings.max_pixels,
         )
         model = self.auditor.folder
         self.target = model.path if dry else check_target(model, settings.out)
@@ -135,8 +142,10 @@ class Stage2:
             phase: shows how far it is.
         """
         loaded = self.auditor.load().model
+        kind = Wanted(loaded.device.type, str(loaded.dtype).removeprefix("torch."))
+        placed = place(self.segmenter_folder, kind, self.segmenter_name, alone=True)
         segmenter: Segmenter = load_segmenter(
-            self.segmenter_folder, device=str(loaded.device), dtype=loaded.dtype
+            self.segmenter_folder, device=placed.device, dtype=placed.dtype
         )
         with contextlib.ExitStack() as stack:
             passing = stack.enter_context(tempfile.TemporaryDirectory(prefix="spider-stage2-"))

@@ -12,7 +12,20 @@ import typer
 from spider_cli.budget import parse_pixels
 from spider_cli.outputs.messages import show_tracebacks
 
-__all__ = ["Boxes", "Common", "Debug", "Json", "Offline", "given", "photo_command"]
+__all__ = [
+    "Boxes",
+    "Common",
+    "Debug",
+    "Device",
+    "DeviceMap",
+    "Dtype",
+    "Json",
+    "MaxPixels",
+    "Offline",
+    "Quantized",
+    "given",
+    "photo_command",
+]
 
 _OUTPUT, _MODEL = "Output", "Model"
 
@@ -74,6 +87,60 @@ Boxes: TypeAlias = Annotated[
         help="Pixels of the upright photo, x2 and y2 excluded; fractions if any value has a "
         "decimal point and all are <= 1. May be repeated: one record each.",
         show_default=False,
+    ),
+]
+
+Device: TypeAlias = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(
+        "--device",
+        envvar="SPIDER_DEVICE",
+        help="Where the model runs.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Dtype: TypeAlias = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(
+        "--dtype",
+        envvar="SPIDER_DTYPE",
+        help="The model's numbers.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Quantized: TypeAlias = Annotated[
+    Literal["int8", "int4"] | None,
+    typer.Option(
+        "--quantize",
+        envvar="SPIDER_QUANTIZE",
+        help="Keep the layers of a large language model in 8 or 4 bits a weight: less memory, "
+        "answers move a little. Not for nano, segmenters and servers.",
+        show_default=False,
+        rich_help_panel=_MODEL,
+    ),
+]
+DeviceMap: TypeAlias = Annotated[
+    Literal["auto", "balanced", "balanced_low_0", "sequential"] | None,
+    typer.Option(
+        "--device-map",
+        envvar="SPIDER_DEVICE_MAP",
+        help="Spread the model over all CUDA GPUs, in one of accelerate's ways. A model too "
+        "large for one GPU is spread anyway.",
+        show_default=False,
+        rich_help_panel=_MODEL,
+    ),
+]
+MaxPixels: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        envvar="SPIDER_MAX_PIXELS",
+        parser=_pixels,
+        metavar="N",
+        help="The most pixels (width times height) of a photo that the model is shown, such as "
+        "1500000 or 1.5M. The default is the model family's (docs/models.md).",
+        show_default=False,
+        rich_help_panel=_MODEL,
     ),
 ]
 
@@ -159,46 +226,10 @@ class Common:
         ),
     ] = "default"
     offline: Offline = False
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"],
-        typer.Option(
-            "--device",
-            envvar="SPIDER_DEVICE",
-            help="Where the model runs.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(
-            "--dtype",
-            envvar="SPIDER_DTYPE",
-            help="The model's numbers.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = "auto"
-    quantize: Annotated[
-        Literal["int8", "int4"] | None,
-        typer.Option(
-            "--quantize",
-            envvar="SPIDER_QUANTIZE",
-            help="Keep the layers of a large language model in 8 or 4 bits a weight: less memory, "
-            "answers move a little. Not for nano, segmenters and servers.",
-            show_default=False,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None
-    device_map: Annotated[
-        Literal["auto", "balanced", "balanced_low_0", "sequential"] | None,
-        typer.Option(
-            "--device-map",
-            envvar="SPIDER_DEVICE_MAP",
-            help="Spread the model over all CUDA GPUs, in one of accelerate's ways. A model too "
-            "large for one GPU is spread anyway.",
-            show_default=False,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    quantize: Quantized = None
+    device_map: DeviceMap = None
     batch_size: Annotated[
         int,
         typer.Option(
@@ -209,19 +240,7 @@ class Common:
             rich_help_panel=_MODEL,
         ),
     ] = 8
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(
-            "--max-pixels",
-            envvar="SPIDER_MAX_PIXELS",
-            parser=_pixels,
-            metavar="N",
-            help="The most pixels (width times height) of a photo that the model is shown, such as "
-            "1500000 or 1.5M. The default is the model family's (docs/models.md).",
-            show_default=False,
-            rich_help_panel=_MODEL,
-        ),
-    ] = None
+    max_pixels: MaxPixels = None
     max_decode_pixels: Annotated[
         int,
         typer.Option(
@@ -285,12 +304,17 @@ def photo_command(command: Callable[..., None]) -> Callable[..., None]:
 def given(context: typer.Context, rivals: Collection[str]) -> set[str]:
     """Which of these options the user gave, by the names of their parameters.
 
-    Flags beat variables: where one rival is a flag on the command line, those that only come from
-    SPIDER_* variables count as not given.
+    Flags beat variables, and those the files of settings, a project's the user's: where one rival
+    is a flag on the command line, those that only come from elsewhere count as not given.
     """
     sources = {name: context.get_parameter_source(name) for name in rivals}
     for wanted in ("COMMANDLINE", "ENVIRONMENT"):
         found = {name for name, source in sources.items() if source and source.name == wanted}
         if found:
             return found
-    return set()
+    configured = {n for n, source in sources.items() if source and source.name == "DEFAULT_MAP"}
+    if not configured:
+        return set()
+    from spider_cli.config.applying import strongest
+
+    return strongest(context, configured)

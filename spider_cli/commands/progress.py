@@ -46,17 +46,23 @@ class Progress:
         """Take the line away, for something else to be printed."""
         self._write(_ERASE)
 
-    def step(self) -> None:
-        """One record more."""
+    def step(self, *, known: bool = False) -> None:
+        """One record more.
+
+        Args:
+            known: it was there before, and says nothing about the pace.
+        """
         self.done += 1
+        self._before += known
         pace = (self.done - self._before) / max(time.monotonic() - self._started, 1e-6)
         if self.total is None:
             self._draw(f"{self.done} done, {pace:.1f}/s")
             return
         share = min(1.0, self.done / max(self.total, 1))
         bar = "=" * int(_BAR * share)
-        left = max(0, self.total - self.done) / pace
-        told = f"{self.done}/{self.total}, {pace:.1f}/s, {left:.0f} s left"
+        told = f"{self.done}/{self.total}"
+        if pace:
+            told += f", {pace:.1f}/s, {_time(max(0, self.total - self.done) / pace)} left"
         self._draw(f"{self._label}[{bar:<{_BAR}}] {told}")
 
     def _draw(self, text: str) -> None:
@@ -69,3 +75,11 @@ class Progress:
                 sys.stderr.flush()
             except (OSError, ValueError):
                 self._shown = False
+
+
+def _time(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3 h 5 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     Ask: TypeAlias = Callable[[Auditor, Iterator[Source]], Iterator[Record]]
 
-__all__ = ["finish", "run"]
+__all__ = [
+    "auditor_for",
+    "finish",
+    "outputs",
+    "photos_found",
+    "prepare",
+    "run",
+    "tell_failure",
+    "tell_loaded",
+]
 
 
 def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1) -> int:
@@ -43,45 +52,20 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
     Raises:
         UsageError: the run cannot start; no photo was opened.
     """
-    if common.offline and common.allow_upload:
-        raise UsageError("--offline and --allow-upload exclude each other")
-    if not common.debug:
-        _hush_libraries()
-    if common.quantize is not None:
-        show_torchao(quietly=not common.debug)
+    prepare(common)
     failed = 0
     with contextlib.ExitStack() as stack:
-        writers = _outputs(common, command, stack)
+        writers = outputs(common, command, stack)
         waiting = Waiting()
-        photos = _photos(common, waiting)
-        from spider_cli.auditor import Auditor
-        from spider_cli.commands.downloading import or_download
-
-        auditor = or_download(
-            lambda: Auditor(
-                common.model,
-                device=common.device,
-                dtype=common.dtype,
-                batch_size=common.batch_size,
-                max_decode_pixels=common.max_decode_pixels,
-                allow_upload=common.allow_upload,
-                tuned=common.tuned,
-                max_pixels=common.max_pixels,
-                quantize=common.quantize,
-                device_map=common.device_map,
-            ),
-            quiet=common.quiet,
-        )
-        if not common.quiet:
-            for notice in auditor.notices:
-                messages.warning(notice)
+        photos = photos_found(common, waiting)
+        auditor = auditor_for(common)
         with Progress(_total(common, records_each), shown=not common.quiet) as progress:
             if not common.quiet:
-                auditor.told = lambda loaded: _tell(loaded, progress, bundled=common.debug)
+                auditor.told = lambda loaded: tell_loaded(loaded, progress, bundled=common.debug)
             for record in loading_first(ask(auditor, photos)):
                 progress.clear()
                 failed += record.failed
-                _report(record, quiet=common.quiet)
+                tell_failure(record, quiet=common.quiet)
                 for writer in writers:
                     writer.write(record)
                 progress.step()
@@ -90,7 +74,55 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
     return failed
 
 
-def _tell(loaded: "Loaded", progress: Progress, *, bundled: bool) -> None:
+def prepare(common: Common) -> None:
+    """What is due before anything heavy is imported.
+
+    Raises:
+        UsageError: options that exclude each other.
+    """
+    if common.offline and common.allow_upload:
+        raise UsageError("--offline and --allow-upload exclude each other")
+    if not common.debug:
+        _hush_libraries()
+    if common.quantize is not None:
+        show_torchao(quietly=not common.debug)
+
+
+def auditor_for(common: Common, **more: Any) -> "Auditor":
+    """The auditor that the options ask for; what a user should know of it is said.
+
+    Args:
+        more: arguments of `Auditor` that not every command has.
+
+    Raises:
+        UsageError: see `Auditor`.
+    """
+    from spider_cli.auditor import Auditor
+    from spider_cli.commands.downloading import or_download
+
+    auditor = or_download(
+        lambda: Auditor(
+            common.model,
+            device=common.device,
+            dtype=common.dtype,
+            batch_size=common.batch_size,
+            max_decode_pixels=common.max_decode_pixels,
+            allow_upload=common.allow_upload,
+            tuned=common.tuned,
+            max_pixels=common.max_pixels,
+            quantize=common.quantize,
+            device_map=common.device_map,
+            **more,
+        ),
+        quiet=common.quiet,
+    )
+    if not common.quiet:
+        for notice in auditor.notices:
+            messages.warning(notice)
+    return auditor
+
+
+def tell_loaded(loaded: "Loaded", progress: Progress, *, bundled: bool) -> None:
     """Say that weights were loaded.
 
     Args:
@@ -117,7 +149,12 @@ def _hush_libraries() -> None:
         warnings.simplefilter("ignore")
 
 
-def _photos(common: Common, waiting: Waiting) -> "Iterator[Source]":
+def photos_found(common: Common, waiting: Waiting) -> "Iterator[Source]":
+    """The photos that are named; the first is found already.
+
+    Raises:
+        UsageError: none is.
+    """
     if not common.paths:
         raise UsageError(
             "no photo is named",
@@ -151,7 +188,8 @@ def _total(common: Common, records_each: int) -> int | None:
     return len(paths) * records_each
 
 
-def _report(record: "Record", *, quiet: bool) -> None:
+def tell_failure(record: "Record", *, quiet: bool) -> None:
+    """Say on stderr what is worth a warning about a record, and why it failed if it did."""
     from spider_cli.results import Failure
 
     if not quiet:
@@ -167,7 +205,7 @@ def _about(photo: str, text: str) -> str:
     return text if text.startswith((photo, messages.printable(photo))) else f"{photo}: {text}"
 
 
-def _outputs(common: Common, command: "Command", stack: contextlib.ExitStack) -> "list[Writer]":
+def outputs(common: Common, command: "Command", stack: contextlib.ExitStack) -> "list[Writer]":
     """Where the records go; with ``--output`` stdout gets them only if a form is asked for."""
     from spider_cli.outputs.writers import to_file, to_stdout
 

@@ -10,6 +10,8 @@ from transformers.models.sam.configuration_sam import (
     SamVisionConfig,
 )
 
+from spider_cli.vocabulary import FAMILIES
+
 __all__ = ["NanoConfig", "NanoSegmenterConfig"]
 
 
@@ -20,13 +22,15 @@ class NanoConfig(PretrainedConfig):
         text_config: the language model (a Llama configuration or its dict).
         vision_width: channels of the encoder's fused map.
         vision_contexts: context blocks in the encoder.
+        vision_surroundings: these blocks know the whole view's mean and deviation, too.
         overview: longest side of the overview in pixels; photos are never enlarged.
         overview_tiled: the same of photos that get tiles too; as `overview` when not given.
         tile: side of the 100% tiles in pixels.
-        grid, tile_grid, region_grid: tokens per side from the overview, a tile, a boxed region.
+        grid, tile_grid, region_grid: cells per side of the overview, a tile, a boxed region.
         statistics: tokens that carry the mean and deviation of every depth, per view or box.
         statistics_dropout: share of these values that a training step does not see.
-        summaries: tokens that say of each view or box how much of each family it holds, and where.
+        pooled: cells of the overview's grid, per side, that share a token.
+        families: a token for each family, per view or box: how much of it there is, and where.
         image_token_id, region_token_id: the placeholders that features replace.
     """
 
@@ -38,6 +42,7 @@ class NanoConfig(PretrainedConfig):
         text_config: dict[str, Any] | LlamaConfig | None = None,
         vision_width: int = 160,
         vision_contexts: int = 2,
+        vision_surroundings: bool = False,
         overview: int = 640,
         tile: int = 256,
         grid: int = 10,
@@ -45,7 +50,8 @@ class NanoConfig(PretrainedConfig):
         region_grid: int = 3,
         statistics: int = 2,
         statistics_dropout: float = 0.0,
-        summaries: int = 0,
+        pooled: int = 1,
+        families: bool = False,
         overview_tiled: int | None = None,
         image_token_id: int = 4,
         region_token_id: int = 5,
@@ -56,6 +62,7 @@ class NanoConfig(PretrainedConfig):
         self.text_config = text_config
         self.vision_width = vision_width
         self.vision_contexts = vision_contexts
+        self.vision_surroundings = vision_surroundings
         self.overview = overview
         self.tile = tile
         self.grid = grid
@@ -63,7 +70,8 @@ class NanoConfig(PretrainedConfig):
         self.region_grid = region_grid
         self.statistics = statistics
         self.statistics_dropout = statistics_dropout
-        self.summaries = summaries
+        self.pooled = pooled
+        self.families = families
         self.overview_tiled = overview if overview_tiled is None else overview_tiled
         self.image_token_id = image_token_id
         self.region_token_id = region_token_id
@@ -72,7 +80,8 @@ class NanoConfig(PretrainedConfig):
 
     def tokens(self, grid: int) -> int:
         """How many tokens a view or box takes that is read on a grid of `grid` x `grid`."""
-        return grid**2 + self.summaries + self.statistics
+        side = grid // self.pooled if grid == self.grid else grid
+        return side**2 + len(FAMILIES) * self.families + self.statistics
 
 
 class NanoSegmenterConfig(SamConfig):

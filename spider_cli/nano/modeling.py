@@ -1,9 +1,9 @@
 """nano's language half: the encoder's readings as tokens, then a small Llama.
 
-Tokens of a photo: the overview on a grid, what its cells tell in sum, statistics of the overview,
-then for a photo larger than the overview each 100% tile on its own small grid. A boxed region in a
-question is a run of tokens too. Every token knows which part of the photo it covers and how much
-the photo was shrunk there.
+Tokens of a photo: the overview on a grid, what its cells tell of each family, statistics of the
+overview, then for a photo larger than the overview each 100% tile in the same way. A boxed region
+in a question is a run of tokens too. Every token knows which part of the photo it covers and how
+much the photo was shrunk there.
 """
 
 import math
@@ -27,9 +27,12 @@ __all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "Sight", "View
 _KINDS = {"overview": 0, "tile": 1, "region": 2, "region_tile": 3}
 _FOURIER = 6
 _READOUT_WIDTH = 192
-_MOMENTS = 4
+_MOMENTS = 6
 _EPSILON = 1e-6
-READOUTS = len(FAMILIES) * (len(SEVERITIES) + 1)
+_FAR = 3.0
+"""What the middle of a reading at a photo's edge is told as: most lie far inside."""
+_PER_FAMILY = len(SEVERITIES) + 1
+READOUTS = len(FAMILIES) * _PER_FAMILY
 """Per cell: each family at each severity, and whether it came last of two."""
 
 
@@ -117,14 +120,17 @@ class _Projector(nn.Module):
             nn.Sigmoid(),
         )
         self.told = nn.Linear(READOUTS, hidden)
-        self.summaries = config.summaries
-        if self.summaries:
-            self.summary = nn.Sequential(
-                nn.Linear(_MOMENTS * READOUTS, 2 * hidden),
-                nn.GELU(),
-                nn.Linear(2 * hidden, self.summaries * hidden),
+        self.pooled = config.pooled
+        self.families = config.families
+        if self.families:
+            self.family = nn.Sequential(
+                nn.Linear(_MOMENTS * _PER_FAMILY, hidden), nn.GELU(), nn.Linear(hidden, hidden)
             )
-            self.summary_kind = nn.Embedding(len(_KINDS), hidden)
+            self.family_name = nn.Embedding(len(FAMILIES), hidden)
+            self.family_kind = nn.Embedding(len(_KINDS), hidden)
+            # One scale for all that a token carries: where it lies would drown in what it shows.
+            self.cells_scale = nn.LayerNorm(hidden)
+            self.statistics_scale = nn.LayerNorm(hidden)
         self.statistics_norm = nn.LayerNorm(2 * TAPPED)
         self.statistics_dropout = nn.Dropout(config.statistics_dropout)
         self.statistics = nn.Linear(2 * TAPPED, config.statistics * hidden)
@@ -132,26 +138,51 @@ class _Projector(nn.Module):
         self.kind = nn.Embedding(2 * len(_KINDS), hidden)
 
     def forward(self, readings: Readings) -> Tensor:
-        """(N + summaries + statistics, hidden)"""
+        """(cells + families + statistics, hidden)"""
         return self.many([readings])[0]
 
     def many(self, readings: Sequence[Readings]) -> Tensor:
-        """Readings of one kind and size together: (M, N + summaries + statistics, hidden)."""
+        """Readings of one kind and size together: (M, cells + families + statistics, hidden)."""
         kind = readings[0].kind
         where = torch.stack([r.places for r in readings])  # (M, N + 1, 5)
-        place = self.place(_fourier(where).to(self.place.weight.dtype))  # (M, N + 1, D)
-        kinds = self.kind.weight[2 * kind : 2 * kind + 2]  # (2, D)
-        seen = torch.stack([r.cells for r in readings]).to(place.dtype)
+        seen = torch.stack([r.cells for r in readings]).to(self.place.weight.dtype)
         told = self.readout(seen)
-        tokens = [self.cells(seen) + self.told(told) + place[:, :-1] + kinds[0]]
-        if self.summaries:
-            summary = self.summary(_moments(told, where[:, :-1].to(told.dtype)))
-            summary = summary.view(len(readings), self.summaries, -1) + place[:, -1:]
-            tokens.append(summary + self.summary_kind.weight[kind])
+        families = []
+        if self.families:
+            own = self.family(_moments(told, where[:, :-1].to(told.dtype)))
+            families = [own + self.family_name.weight + self.family_kind.weight[kind]]
+        if self.pooled > 1 and kind == _KINDS["overview"]:
+            seen, told = _blocks(seen, self.pooled).mean(-2), _blocks(told, self.pooled).mean(-2)
+            where = _block_places(where, self.pooled)
+        place = self.place(_fourier(where).to(self.place.weight.dtype))  # (M, cells + 1, D)
+        kinds = self.kind.weight[2 * kind : 2 * kind + 2]  # (2, D)
+        cells = self.cells(seen)
         statistics = torch.stack([r.statistics for r in readings]).to(place.dtype)
         statistics = self.statistics(self.statistics_dropout(self.statistics_norm(statistics)))
         statistics = statistics.view(len(readings), self.count, -1)
-        return torch.cat([*tokens, statistics + place[:, -1:] + kinds[1]], dim=1)
+        if self.families:
+            cells, statistics = self.cells_scale(cells), self.statistics_scale(statistics)
+        tokens = [
+            cells + self.told(told) + place[:, :-1] + kinds[0],
+            *(one + place[:, -1:] for one in families),
+            statistics + place[:, -1:] + kinds[1],
+        ]
+        return torch.cat(tokens, dim=1)
+
+
+def _blocks(cells: Tensor, side: int) -> Tensor:
+    """Cells of a square grid, (M, N, C), in blocks of side x side: (M, N / side^2, side^2, C)."""
+    count, number, width = cells.shape
+    blocks = math.isqrt(number) // side
+    apart = cells.view(count, blocks, side, blocks, side, width).transpose(2, 3)
+    return apart.reshape(count, blocks**2, side**2, width)
+
+
+def _block_places(places: Tensor, side: int) -> Tensor:
+    """(M, N + 1, 5) of cells -> of their blocks; the last row is the whole view's."""
+    blocks = _blocks(places[:, :-1], side)
+    low, high, shrink = blocks[..., :2].amin(-2), blocks[..., 2:4].amax(-2), blocks[..., 0, 4:]
+    return torch.cat([torch.cat([low, high, shrink], dim=-1), places[:, -1:]], dim=1)
 
 
 def _fourier(places: Tensor) -> Tensor:
@@ -163,8 +194,9 @@ def _fourier(places: Tensor) -> Tensor:
 
 
 def _moments(told: Tensor, places: Tensor) -> Tensor:
-    """What cells tell, in sum: of each reading its mean, its peak, and how far right and down of
-    the photo's middle it lies on average, which a reading that is nowhere leaves at 0.
+    """What cells tell, family by family: of each reading its mean, its peak, both again as how many
+    doublings they are away from even, and how far right and down of the photo's middle it lies,
+    which a reading that is nowhere leaves at 0.
 
     Attention would have to learn these sums; as values they are there from the first step.
 
@@ -173,15 +205,24 @@ def _moments(told: Tensor, places: Tensor) -> Tensor:
         places: (M, N, 5), of the cells.
 
     Returns:
-        (M, 4 * READOUTS), the last half from -1 to 1.
+        (M, 12, 6 * 4).
     """
-    peak = told.amax(dim=1)
-    total = told.sum(dim=1).clamp_min(_EPSILON)
-    parts = [told.mean(dim=1), peak]
+    mean, peak = told.mean(dim=1), told.amax(dim=1)
+    weight = told.square()  # the middle of what is seen clearly
+    total = weight.sum(dim=1).clamp_min(_EPSILON)
+    parts = [mean, peak, _doubt(mean), _doubt(peak)]
     for low, high in ((0, 2), (1, 3)):
         middle = places[..., low] + places[..., high] - 1  # (M, N), -1 to 1
-        parts.append(torch.einsum("mnr,mn->mr", told, middle) / total * peak)
-    return torch.cat(parts, dim=1)
+        parts.append(_FAR * torch.einsum("mnr,mn->mr", weight, middle) / total * peak)
+    moments = torch.stack(parts, dim=-1)  # (M, READOUTS, 6)
+    steps = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
+    severities = moments[:, :steps].reshape(len(told), len(FAMILIES), -1)
+    return torch.cat([severities, moments[:, steps:]], dim=-1)
+
+
+def _doubt(share: Tensor) -> Tensor:
+    """A share of 0-1 as its log-odds, about -1 to 1."""
+    return torch.logit(share, eps=1e-3) / -math.log(1e-3)
 
 
 class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -201,7 +242,9 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def __init__(self, config: NanoConfig) -> None:
         super().__init__(config)
         self.vision_encoder = NanoVisionEncoder(
-            width=config.vision_width, contexts=config.vision_contexts
+            width=config.vision_width,
+            contexts=config.vision_contexts,
+            surroundings=config.vision_surroundings,
         )
         self.projector = _Projector(config)
         self.language_model = LlamaForCausalLM(config.text_config)

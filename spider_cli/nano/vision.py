@@ -115,17 +115,30 @@ class _Block(nn.Module):
 
 
 class _Context(nn.Module):
-    """Depthwise 7x7, then two layers per patch (ConvNeXt's block): patches see their neighbours."""
+    """Depthwise 7x7, then two layers per patch (ConvNeXt's block): patches see their neighbours.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: channels.
+        surroundings: they see the whole view's mean and deviation, too: what is right in a dark
+            photo is darkened in a bright one.
+    """
+
+    def __init__(self, width: int, *, surroundings: bool) -> None:
         super().__init__()
         self.spread = nn.Conv2d(width, width, 7, padding=3, groups=width)
+        self.around = nn.Linear(2 * width, width) if surroundings else None
         self.norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 3 * width)
         self.down = nn.Linear(3 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.norm(self.spread(x).permute(0, 2, 3, 1))
+        h: Tensor = self.spread(x)
+        if self.around is not None:
+            mean = x.mean(dim=(2, 3))  # (B, width)
+            square = x.square().mean(dim=(2, 3))
+            deviation = torch.sqrt((square - mean * mean).clamp_min(0) + 1e-4)
+            h = h + self.around(torch.cat([mean, deviation], dim=1))[:, :, None, None]
+        h = self.norm(h.permute(0, 2, 3, 1))
         h = self.down(F.gelu(self.up(h)))
         return x + h.permute(0, 3, 1, 2)
 
@@ -136,9 +149,10 @@ class NanoVisionEncoder(nn.Module):
     Args:
         width: channels of the fused map.
         contexts: number of context blocks.
+        surroundings: these know the whole view's mean and deviation, too.
     """
 
-    def __init__(self, *, width: int, contexts: int = 2) -> None:
+    def __init__(self, *, width: int, contexts: int = 2, surroundings: bool = False) -> None:
         super().__init__()
         self.stem = _Conv(3, _STEM, 3, 2)
         stages: list[nn.Module] = []
@@ -153,7 +167,9 @@ class NanoVisionEncoder(nn.Module):
         self.scale = nn.Parameter(torch.ones(TAPPED))
         self.shift = nn.Parameter(torch.zeros(TAPPED))
         self.join = nn.Conv2d(TAPPED, width, 1)
-        self.contexts = nn.ModuleList(_Context(width) for _ in range(contexts))
+        self.contexts = nn.ModuleList(
+            _Context(width, surroundings=surroundings) for _ in range(contexts)
+        )
 
     def blocks(self) -> Iterator[_Block]:
         """The trunk's blocks, from the pixels on."""

@@ -3,16 +3,18 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TextIO
 
 from spider_cli.results import Command, Record
+from spider_cli.shot_facts import Facts
 from spider_cli.vocabulary import LEVELS
 
 __all__ = ["COLUMNS", "Csv", "columns_of", "neutral"]
 
 _COMMON = (
     *("schema", "command", "photo", "photo_b64", "read_as", "model", "revision"),
-    *("untuned", "seconds", "max_pixels", "looked_at"),
+    *("untuned", "quantize", "seconds", "max_pixels", "looked_at"),
 )
 _BOX = ("box_x1", "box_y1", "box_x2", "box_y2")
 _ERROR = ("error_code", "error_message", "error_hint")
@@ -28,6 +30,15 @@ COLUMNS: Mapping[Command, tuple[str, ...]] = {
         *("question", "answer", "point_x", "point_y", "probed", *_BOX, "area", "whole"),
         *("mask_height", "mask_width", "mask_counts", "overlay_file", "heatmap_file", "mask_file"),
         "worded",
+    ),
+    "audit": (
+        *("raw", "raw_b64", "score", "level", *LEVELS, "scale_min", "scale_max"),
+        *("higher_is_better", "score_answer", "worded", "question", "answer", "distortions"),
+        *("other", "why", "flagged", "burst", "pick", "region_question", "region_answer"),
+        *("region_point_x", "region_point_y", "region_probed", *(f"region_{one}" for one in _BOX)),
+        *("region_area", "region_whole", "region_overlay_file", "region_heatmap_file"),
+        *("region_mask_file", "region_worded"),
+        *(one.name for one in fields(Facts)),
     ),
 }
 """Command -> its own columns, between those that all commands share."""
@@ -59,7 +70,7 @@ class Csv:
 
     def write(self, record: Record) -> None:
         self._head()
-        flat = _flat(record)
+        flat = _flat(record.to_json())
         self._row([_cell(flat.get(name)) for name in self._columns])
 
     def close(self) -> None:
@@ -85,10 +96,10 @@ def _cell(value: Any) -> Any:
     return neutral(value) if isinstance(value, str) else value
 
 
-def _flat(record: Record) -> dict[str, Any]:
-    """The record's JSON form with every nested value under a column of its own."""
+def _flat(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's JSON form with every nested value under a column of its own."""
     flat: dict[str, Any] = {}
-    for name, value in record.to_json().items():
+    for name, value in said.items():
         match name, value:
             case _, None:
                 pass
@@ -96,8 +107,12 @@ def _flat(record: Record) -> dict[str, Any]:
                 flat[name] = "; ".join(_view(view) for view in views)
             case "distortions", found:
                 flat[name] = "; ".join(f"{one['severity']} {one['family']}" for one in found)
-            case "other", found:
+            case "other" | "flagged", found:
                 flat[name] = "; ".join(found)
+            case "region", region:
+                flat |= {f"region_{key}": inner for key, inner in _flat(region).items()}
+            case "facts", facts:
+                flat |= facts
             case "box", box:
                 flat |= dict(zip(_BOX, box, strict=True))
             case "point", point:

@@ -4,14 +4,22 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["discard_all", "publish", "temporary", "writable", "write_together"]
+__all__ = [
+    "discard_all",
+    "publish",
+    "temporary",
+    "temporary_folder",
+    "writable",
+    "write_together",
+]
 
 _pending: set[Path] = set()
-"""Passing files of this process that are not in place yet."""
+"""Passing files and folders of this process that are not in place yet."""
 
 
 @contextlib.contextmanager
@@ -31,6 +39,23 @@ def temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
             yield path, stream
     finally:
         path.unlink(missing_ok=True)
+        _pending.discard(path)
+
+
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """A new folder in `folder`; gone at the end, with all that is still in it.
+
+    Raises:
+        OSError: the folder does not take any.
+    """
+    path = folder / f".spider-{secrets.token_hex(8)}.tmp"
+    _pending.add(path)
+    try:
+        path.mkdir()
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
         _pending.discard(path)
 
 
@@ -101,4 +126,7 @@ def discard_all() -> None:
     """Remove what this process has begun and not finished; for leaving at once."""
     for path in tuple(_pending):
         with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from spider_cli.masks import decode_mask
 from spider_cli.results import Grounding
 
-__all__ = ["colours", "heatmap", "mask_picture", "overlay", "write_png"]
+__all__ = ["OPACITY", "colours", "heatmap", "mask_picture", "overlay", "write_png"]
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -19,7 +19,7 @@ _INFERNO = (
 )
 """Sixteen stops of the inferno colour map (CC0): perceptually even, safe for colour-blind eyes."""
 
-_OPACITY = 0.7
+OPACITY = 0.7
 """Of the colour where the probability is 1; at 0 the photo is left as it is."""
 
 _ROWS = 256
@@ -68,7 +68,7 @@ def overlay(pixels: Bytes, heat: Bytes, inside: Bools, point: tuple[float, float
     out = np.empty_like(pixels)
     for top in range(0, len(pixels), _ROWS):
         rows = slice(top, top + _ROWS)
-        alpha = heat[rows, :, None].astype(np.float32) * np.float32(_OPACITY / 255)
+        alpha = heat[rows, :, None].astype(np.float32) * np.float32(OPACITY / 255)
         out[rows] = pixels[rows] * (1 - alpha) + table[heat[rows]] * alpha + np.float32(0.5)
     thickness = max(1, round(min(heat.shape) / 300))
     line = _edge(inside, thickness)

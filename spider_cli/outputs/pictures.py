@@ -30,6 +30,11 @@ class Plan:
     def __iter__(self) -> Iterator[Path]:
         return iter((self.overlay, self.heatmap, self.mask))
 
+    @property
+    def files(self) -> Files:
+        """Their paths, as records spell them."""
+        return Files(*map(_shown, self))
+
 
 class Pictures:
     """The folder of ``--out``: plans each photo's files, and writes them whole or not at all.
@@ -94,8 +99,7 @@ class Pictures:
             raise _exists(plan.photo, plan.overlay) from error
         except OSError as error:
             raise _cannot_write(plan, error) from error
-        files = Files(*map(_shown, plan))
-        return replace(grounding, files=files, pixels=None, probability=None)
+        return replace(grounding, files=plan.files, pixels=None, probability=None)
 
 
 _KINDS = ("overlay", "heatmap", "mask")

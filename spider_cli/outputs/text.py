@@ -1,9 +1,11 @@
 """Records as people read them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from spider_cli.outputs.messages import printable
 from spider_cli.results import (
+    Audited,
     Description,
     Distortion,
     Failure,
@@ -83,13 +85,24 @@ def _lines(record: Record) -> "list[RichText]":
             why = printable(f"in words only: {told.worded}")
             return [RichText(photo, "bold"), _answer(told.answer), RichText(f"  {why}", "cyan")]
         case Grounding() as grounding:
-            files = grounding.files
-            return [
-                RichText(photo, "bold"),
-                _answer(grounding.answer),
-                RichText(f"  {_where(grounding)}", "cyan"),
-                *([] if files is None else [RichText(f"  {printable(files.overlay)}", "dim")]),
-            ]
+            return [RichText(photo, "bold"), _answer(grounding.answer), *_region(grounding)]
+        case Audited() as audited:
+            [first] = _lines(replace(record, outcome=audited.score))
+            if record.flagged:
+                first.append(f"  [{printable(', '.join(record.flagged))}]", "bold red")
+            words = audited.description
+            found = _distortions(words.distortions, words.other)
+            region = audited.region
+            where = _region(region) if isinstance(region, Grounding) else [_answer(region.answer)]
+            return [first, _answer(audited.why), *found, *where]
+
+
+def _region(grounding: Grounding) -> "list[RichText]":
+    from rich.text import Text as RichText
+
+    files = grounding.files
+    shown = [] if files is None else [RichText(f"  {printable(files.overlay)}", "dim")]
+    return [RichText(f"  {_where(grounding)}", "cyan"), *shown]
 
 
 def _in_box(box: tuple[int, int, int, int] | None) -> str:

@@ -54,8 +54,13 @@ def to_stdout(command: Command, form: Form | None) -> Iterator[Writer]:
 
 
 @contextlib.contextmanager
-def to_file(command: Command, output: str, *, overwrite: bool) -> Iterator[Writer]:
+def to_file(
+    command: Command, output: str, *, overwrite: bool, flag: str = "--output"
+) -> Iterator[Writer]:
     """Records in a file that is in place when the block has ended well, and else never was.
+
+    Args:
+        flag: what asked for it, for messages.
 
     Raises:
         UsageError: it cannot be written there, or exists and `overwrite` is false.
@@ -64,20 +69,20 @@ def to_file(command: Command, output: str, *, overwrite: bool) -> Iterator[Write
     make = EXTENSIONS.get(target.suffix.lower())
     if make is None:
         raise UsageError(
-            f"--output {output}: the extension says the format, and this one says none",
+            f"{flag} {output}: the extension says the format, and this one says none",
             hint=f"use one of {', '.join(EXTENSIONS)}",
             code="unknown_format",
         )
     if target.is_dir():
-        raise UsageError(f"--output {output} is a folder", code="unwritable")
+        raise UsageError(f"{flag} {output} is a folder", code="unwritable")
     if os.path.lexists(target) and not overwrite:
-        raise _exists(output)
+        raise _exists(flag, output)
     with contextlib.ExitStack() as stack:
         try:
             passing, stream = stack.enter_context(temporary(target.parent))
         except OSError as error:
             raise UsageError(
-                f"cannot write --output {output}: {error.strerror or error}", code="unwritable"
+                f"cannot write {flag} {output}: {error.strerror or error}", code="unwritable"
             ) from error
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="\n")
         writer = make(text, command)
@@ -87,8 +92,8 @@ def to_file(command: Command, output: str, *, overwrite: bool) -> Iterator[Write
         try:
             publish(passing, target, overwrite=overwrite)
         except FileExistsError as error:  # it appeared during the run
-            raise _exists(output) from error
+            raise _exists(flag, output) from error
 
 
-def _exists(output: str) -> SpiderError:
-    return UsageError(f"--output {output} exists", hint="--force writes over it", code="exists")
+def _exists(flag: str, output: str) -> SpiderError:
+    return UsageError(f"{flag} {output} exists", hint="--force writes over it", code="exists")

@@ -84,6 +84,10 @@ def _segmenter(name: str, repository: str, millions: float, note: str = "") -> E
 
 
 _PHI = "what it learned of images is an adapter beside it, vision-lora, which is not applied"
+_INTERNVL = (
+    "its licence was not read from its card; that of OpenGVLab/InternVL3-8B, of which it is "
+    "another form, says apache-2.0. What holds, the download says"
+)
 _SAM2 = "finds regions for spider data build; spider ground does not take it yet"
 
 CATALOGUE: tuple[Entry, ...] = (
@@ -94,7 +98,7 @@ CATALOGUE: tuple[Entry, ...] = (
     _base("qwen2.5-vl-7b", "Qwen/Qwen2.5-VL-7B-Instruct", 8.29, "apache-2.0"),
     _base("qwen2.5-vl-3b", "Qwen/Qwen2.5-VL-3B-Instruct", 3.75, "qwen-research"),
     _base("phi", "microsoft/Phi-4-multimodal-instruct@refs/pr/70", 4.74, "mit", _PHI),
-    _base("internvl3", "OpenGVLab/InternVL3-8B-hf", 7.94, "qwen"),
+    _base("internvl3", "OpenGVLab/InternVL3-8B-hf", 7.94, "qwen", _INTERNVL),
     _base("smolvlm", "HuggingFaceTB/SmolVLM-Instruct", 2.25, "apache-2.0"),
     Entry(
         name=BUNDLED,

@@ -229,9 +229,10 @@ def _unreachable(error: BaseException) -> bool:
 
 
 def _never_there(error: BaseException) -> bool:
-    """Was there nobody to talk to at all? Waiting does not help then."""
+    """Was there nobody to talk to at all, or nobody to be talked to? Waiting does not help then."""
     names = {kind.__name__ for one in _chain(error) for kind in type(one).__mro__}
-    return bool(names & {"ConnectError", "ConnectTimeout", "ConnectionRefusedError", "gaierror"})
+    nobody = {"ConnectError", "ConnectTimeout", "ConnectionRefusedError", "gaierror"}
+    return bool(names & (nobody | {"OfflineModeIsEnabled"}))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,5 +1,6 @@
 """Any chat model of transformers in place of nano: tiny random ones of three families."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from spider_cli.lmm import Ask, LanguageModel, Look
 from spider_cli.masks import decode_mask
 from spider_cli.questions import SCORE_PREFIX
 from spider_cli.weights import BUNDLED, find_model
-from tests.tiny_models import llava, qwen, text_config
+from tests.tiny_models import llava, qwen
 
 pytestmark = pytest.mark.usefixtures("short_answers")
 
@@ -281,10 +282,24 @@ def test_a_folder_that_does_not_load(folder: Path, tmp_path: Path, name: str) ->
     assert caught.value.code == "model_unloadable"
 
 
-def test_a_model_of_text_alone_is_refused(tmp_path: Path) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    LlamaForCausalLM(LlamaConfig(**text_config(100, end=2, pad=0))).save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="cannot load") as caught:
+@pytest.mark.parametrize(
+    ("config", "message", "code"),
+    [
+        ({"model_type": "llama", "hidden_size": 64}, "is a model of text alone", "not_image_text"),
+        (
+            {"model_type": "phi3_v", "auto_map": {"AutoModelForCausalLM": "modeling_x.Y"}},
+            "brings Python of its own (phi3_v), which spider does not run",
+            "remote_code",
+        ),
+    ],
+    ids=["text alone", "code"],
+)
+def test_a_folder_that_is_none_of_ours(
+    tmp_path: Path, config: dict[str, Any], message: str, code: str
+) -> None:
+    """However it came here."""
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
         Auditor(str(tmp_path), device="cpu").load()
-    assert caught.value.code == "model_unloadable"
+    assert message in caught.value.message
+    assert caught.value.code == code

@@ -10,6 +10,7 @@ from PIL import Image
 
 from spider_cli.chat_processors import (
     ComposedProcessor,
+    _numbered_tiles,
     _patches,
     _tiles,
     _with_template,
@@ -45,6 +46,22 @@ def test_internvl_placeholders() -> None:
     for number in range(2):
         wanted = InternVLProcessor.replace_image_token(own, seen, number)
         assert _tiles("<img>", "<IMG_CONTEXT>" * 4, "</img>", seen, number) == wanted
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_smolvlm_placeholders(number: int) -> None:
+    """Of one photo that is not cut, and two that are."""
+    from transformers import SmolVLMProcessor
+
+    seen = {"rows": [[0], [2], [1]], "cols": [[0], [3], [2]]}
+    own = SimpleNamespace(
+        image_seq_len=4,
+        fake_image_token="<edge>",
+        image_token="<image>",
+        global_image_token="<global-img>",
+    )
+    wanted = SmolVLMProcessor.replace_image_token(own, seen, number)
+    assert _numbered_tiles("<edge>", "<global-img>", "<image>" * 4, seen, number) == wanted
 
 
 @pytest.mark.parametrize("kinds", [False, True])

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from spider_cli.results import Grounding, Record, Score, WordedGrounding, Worded
 from spider_cli.rules import rule_named
 from spider_cli.vocabulary import LEVELS
 from tests.mouth import Mouth
-from tests.openai_server import OpenAIServer, Request, Spoken
+from tests.openai_server import Fault, OpenAIServer, Request, Spoken
 
 NAMES = ("coffee.jpg", "chelsea.jpg", "rocket.jpg")
 QUESTION = ground_question(extreme="most")
@@ -176,6 +177,49 @@ def test_points_that_are_asked_for(
     [found] = regions(auditor.ground(paths[:1], QUESTION, rule=chosen))
     assert (expected.answer, expected.probed) == (found.answer, found.probed) == (answer, True)
     assert found.point == pytest.approx(expected.point, abs=1.0)
+
+
+def test_places_are_asked_for_together(
+    server: OpenAIServer, served: Served, paths: list[str]
+) -> None:
+    """Of all photos of a batch at once: each waits for the others' questions."""
+    auditor = served()
+    [mouth] = server.replies
+    assert callable(mouth)
+    all_there = threading.Barrier(len(paths), timeout=30)
+
+    def reply(request: Request) -> Any:
+        if request.messages[-1]["role"] == "user":
+            return "It shows severe noise."
+        if request.images:
+            all_there.wait()
+        return mouth(request)
+
+    server.replies = [reply]
+    assert [one.probed for one in regions(auditor.ground(paths, QUESTION))] == [True] * len(paths)
+
+
+def test_a_place_that_is_not_told_is_one_photos_alone(
+    server: OpenAIServer, served: Served, paths: list[str], valid_record: Check
+) -> None:
+    auditor = served()
+    [mouth] = server.replies
+    assert callable(mouth)
+    refused: list[str] = []
+
+    def reply(request: Request) -> Any:
+        if request.messages[-1]["role"] == "user":
+            return "It shows severe noise."
+        if not request.images:
+            return mouth(request)
+        refused.append(request.images[0])
+        return Fault(400, "no") if request.images[0] == refused[0] else mouth(request)
+
+    server.replies = [reply]
+    records = [valid_record(one) for one in auditor.ground(paths, QUESTION)]
+    failed = [one["error"]["code"] for one in records if "error" in one]
+    assert failed == ["endpoint_failed"]
+    assert sum(one.get("point") is not None for one in records) == len(paths) - 1
 
 
 def test_words_are_the_local_ones(served: Served, local: Auditor, paths: list[str]) -> None:

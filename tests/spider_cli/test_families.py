@@ -161,6 +161,7 @@ def test_four_tasks_in_one_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One decoding, one encoding; and each record is that of its own command."""
+    photos = photos[:3]
     box = [BoxSpec.parse("0.25,0.25,0.75,0.75")]
     question = "Which part is the noisiest?"
     alone = [

@@ -1,7 +1,11 @@
-"""No socket opens in any command: the whole of each runs under a hook that refuses them."""
+"""No socket opens in any command, and an audit writes only where it was told to: the whole of each
+runs under a hook that refuses sockets and notes what is opened for writing."""
 
+import functools
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +18,25 @@ ROOT = Path(__file__).parents[2]
 
 # Python runs this before anything else. An audit hook sees sockets whatever opens them.
 SITE = """
-import os, socket, sys
+import json, os, socket, sys, threading
 LOG = os.environ["SOCKET_LOG"]
+WRITTEN = os.environ["WRITE_LOG"]
+CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHANGES = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.chmod",
+           "os.chown", "os.truncate", "os.utime", "os.setxattr", "sqlite3.connect"}
+busy = threading.local()
+def note(event, args):
+    changes = event == "open" and isinstance(args[2], int) and args[2] & CHANGING
+    if hasattr(busy, "on") or not (changes or event in CHANGES) or isinstance(args[0], int):
+        return
+    busy.on = True  # the log itself is opened, too
+    try:
+        pair = args[:2] if event in ("os.rename", "os.link", "os.symlink") else args[:1]
+        paths = [os.fsdecode(path).removeprefix("file:").partition("?")[0] for path in pair]
+        with open(WRITTEN, "a") as log:
+            log.writelines(json.dumps([event, os.path.abspath(path)]) + "\\n" for path in paths)
+    finally:
+        del busy.on
 LOCAL = getattr(socket, "AF_UNIX", None)
 REFUSED = {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg",
            "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
@@ -26,6 +47,7 @@ def refuse(event, args):
             log.write(event + repr(args) + "\\n")
         raise PermissionError("no network here: " + event)
 sys.addaudithook(refuse)
+sys.addaudithook(note)
 """
 
 # Several commands in one process: torch is imported once.
@@ -58,16 +80,31 @@ def offline(tmp_path: Path) -> dict[str, str]:
     return kept | {
         "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)]),
         "SOCKET_LOG": str(tmp_path / "sockets.log"),
+        "WRITE_LOG": str(tmp_path / "written.log"),
         "HOME": str(tmp_path / "home"),
         "HF_HOME": str(tmp_path / "cache"),
         "PYTHONWARNINGS": "ignore",
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
-def python(code: str, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+@functools.cache
+def without_network() -> tuple[str, ...]:
+    """What runs a program in a network namespace of its own, where the system lets us."""
+    unshare = shutil.which("unshare")
+    command = (str(unshare), "--user", "--map-root-user", "--net")
+    if unshare is None or subprocess.run([*command, "true"], capture_output=True).returncode:
+        return ()
+    return command
+
+
+def python(
+    code: str, *arguments: str, env: dict[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [*without_network(), sys.executable, "-c", code, *arguments],
         env=env,
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -122,3 +159,68 @@ def test_no_command_opens_a_socket(
     assert not any("error" in record for record in records)
     log = tmp_path / "sockets.log"
     assert not log.exists(), log.read_text(encoding="utf-8")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Every file below a folder -> the hash of its bytes."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+    }
+
+
+def test_an_audit_leaves_only_what_was_asked_for(
+    offline: dict[str, str], tmp_path: Path, scenes: dict[str, Any]
+) -> None:
+    """No socket; nothing of the user's is changed; what is written is in the cache, or where a
+    flag says."""
+    work, home = tmp_path / "work", tmp_path / "home"
+    temporary = tmp_path / "temporary"
+    for folder in (work / "photos" / "inner", home, temporary):
+        folder.mkdir(parents=True)
+    Image.fromarray(scenes["small"]).save(work / "photos" / "a.jpg", quality=95)
+    Image.fromarray(scenes["odd"]).save(work / "photos" / "inner" / "b.png")
+    (work / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    before = hashes(work)
+    asked = ["--report", "shoot.html", "--report", "shoot.csv", "--out", "heat"]
+    commands = [
+        ["audit", "photos", "--json"],
+        ["audit", "photos", "--json", *asked, "--xmp", "--copy-to", "keepers"],
+        ["audit", "--status"],
+        ["audit", "--undo"],
+    ]
+    env = offline | {
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "LOCALAPPDATA": str(home / ".cache"),
+        "TMPDIR": str(temporary),
+    }
+    env.pop("HF_HOME")
+    done = python(SCRIPT, json.dumps(commands), env=env, cwd=work)
+    *lines, codes = done.stdout.splitlines()
+    assert json.loads(codes) == [3, 3, 0, 0], done.stderr  # 3: one photo is broken
+    assert sum("score" in json.loads(line) for line in lines[:6]) == 4
+    assert not (tmp_path / "sockets.log").exists()
+
+    after = hashes(work)
+    assert {name: after[name] for name in before} == before
+    new = {Path(name).parts[0] for name in after.keys() - before.keys()}
+    assert {"shoot.html", "shoot.csv", "heat"} <= new
+    assert new <= {"shoot.html", "shoot.csv", "heat", "shoot_files", "keepers"}
+    assert hashes(temporary) == {}  # torch makes an empty folder there
+    cache = home / ".cache" / "spider"
+    assert all(file.is_relative_to(cache) for file in home.rglob("*") if file.is_file())
+
+    told = (tmp_path / "written.log").read_text(encoding="utf-8").splitlines()
+    places = {Path(json.loads(line)[1]) for line in told}
+    allowed = (cache, temporary, Path("/dev"), *(work / name for name in new))
+    sidecars = {work / "photos" / "a.xmp", work / "photos" / "inner" / "b.xmp"}
+    elsewhere = [
+        str(path)
+        for path in places - sidecars
+        if not any(path.is_relative_to(folder) for folder in allowed)
+        and not (path.suffix == ".tmp" and path.name.startswith(".spider-"))
+        and path not in (cache.parent, work / "keepers")
+    ]
+    assert elsewhere == []
+    assert sidecars <= places  # the hook sees them

@@ -1,5 +1,6 @@
 """The model to talk to: a server, or a model in this process."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,19 @@ def test_no_such_model(tmp_path: Path) -> None:
         open_chat(str(tmp_path / "model"))
     with pytest.raises(UsageError, match="cannot hold a conversation"):
         open_chat("nano")
+
+
+def test_a_model_without_room_is_refused_before_it_is_loaded(
+    tiny_checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spider_cli import placing
+    from spider_cli.weights.machine import Room
+
+    monkeypatch.setattr(placing, "_SMALL", 0)
+    monkeypatch.setattr(placing, "free_memory", lambda kind: (Room("the machine", 1000, 10**9),))
+    with pytest.raises(UsageError) as caught:
+        open_chat(str(tiny_checkpoint("smolvlm")))
+    assert caught.value.code == "memory_short"
 
 
 def test_turns_become_one_question() -> None:

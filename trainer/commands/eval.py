@@ -4,9 +4,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from spider_cli.commands.options import Device, DeviceMap, Dtype, MaxPixels, Offline, Quantized
 
 if TYPE_CHECKING:
     from trainer.evaluate.measuring import Measured, Settings
@@ -173,10 +175,11 @@ def evaluate(
             rich_help_panel=_MODEL,
         ),
     ] = "nano",
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"],
-        typer.Option(envvar="SPIDER_DEVICE", help="Where it runs.", rich_help_panel=_MODEL),
-    ] = "auto",
+    offline: Offline = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quantize: Quantized = None,
+    device_map: DeviceMap = None,
     batch_size: Annotated[
         int,
         typer.Option(
@@ -186,6 +189,7 @@ def evaluate(
             rich_help_panel=_MODEL,
         ),
     ] = 32,
+    max_pixels: MaxPixels = None,
 ) -> None:
     """Measure a model on TARGET: every task's figures, with intervals, beside the baselines.
 
@@ -194,6 +198,8 @@ def evaluate(
     # Before transformers is imported: stderr is for spider's own lines.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from spider_cli.commands.startup import show_torchao
+    from spider_cli.devices import Wanted
     from spider_cli.errors import ExitCode, UsageError
     from trainer.commands.release import run_release
     from trainer.commands.smoke import run_smoke
@@ -206,6 +212,9 @@ def evaluate(
     from trainer.evaluate.targets import kind_of
 
     kind = kind_of(target)
+    if quantize is not None:
+        show_torchao(quietly=True)
+    wanted = Wanted(device, dtype, quantize, device_map)
     asked = {
         "--predictions": predictions,
         "--against": against,
@@ -230,7 +239,17 @@ def evaluate(
     if refused := [name for name in given if name not in allowed]:
         raise UsageError(f"{_KINDS.get(kind, 'this target takes')} no {refused[0]}")
     if kind == "smoke":
-        run_smoke(photos or [], model, size or 300, seed, out, device, as_json=as_json, force=force)
+        run_smoke(
+            photos or [],
+            model,
+            size or 300,
+            seed,
+            out,
+            wanted,
+            max_pixels=max_pixels,
+            as_json=as_json,
+            force=force,
+        )
         return
     if kind == "release":
         run_release(results or [], criteria, out, as_json=as_json, force=force)
@@ -257,8 +276,9 @@ def evaluate(
             peers=peers or (),
             size=size,
             judge=judge,
-            device=device,
+            wanted=wanted,
             batch_size=batch_size,
+            max_pixels=max_pixels,
         )
         measured = _measured(settings, quiet=quiet)
     if against is not None:
@@ -278,6 +298,7 @@ def evaluate(
 
 
 def _measured(settings: "Settings", *, quiet: bool) -> "Measured":
+    from spider_cli.commands.downloading import or_download
     from spider_cli.commands.progress import Progress
     from trainer.evaluate.measuring import measure
 
@@ -291,7 +312,7 @@ def _measured(settings: "Settings", *, quiet: bool) -> "Measured":
             progress.total = total
             return progress.step
 
-        return measure(settings, say=say, start=start)
+        return or_download(lambda: measure(settings, say=say, start=start), quiet=quiet)
 
 
 def _say(text: str) -> None:

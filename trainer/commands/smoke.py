@@ -2,7 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spider_cli.devices import Wanted
 
 __all__ = ["run_smoke"]
 
@@ -13,8 +16,9 @@ def run_smoke(
     size: int,
     seed: int,
     out: Path | None,
-    device: str,
+    wanted: "Wanted",
     *,
+    max_pixels: int | None,
     as_json: bool,
     force: bool,
 ) -> None:
@@ -24,6 +28,7 @@ def run_smoke(
         UsageError: no photos, or `out` is there already.
     """
     from spider_cli.auditor import Auditor
+    from spider_cli.commands.downloading import or_download
     from spider_cli.errors import UsageError
     from spider_cli.outputs import messages
     from trainer.evaluate import smoke
@@ -33,7 +38,16 @@ def run_smoke(
     if out is not None and out.exists() and (not force or out.is_dir()):
         hint = "give --force to overwrite it" if out.is_file() else "smoke writes one file"
         raise UsageError(f"{out} exists", hint=hint, code="exists")
-    auditor = Auditor(model, device=device)
+    auditor = or_download(
+        lambda: Auditor(
+            model,
+            device=wanted.device,
+            dtype=wanted.dtype,
+            quantize=wanted.quantize,
+            device_map=wanted.device_map,
+            max_pixels=max_pixels,
+        )
+    )
     for notice in auditor.notices:
         messages.plain(notice)
     figures = smoke(auditor, photos, size=size, seed=seed, progress=messages.plain)
@@ -45,6 +59,8 @@ def run_smoke(
         {"schema": "spider-smoke/1"}
         | figures.summary
         | {"model": auditor.model, "revision": auditor.revision}
+        | ({} if auditor.quantize is None else {"quantize": auditor.quantize})
+        | ({} if max_pixels is None else {"max_pixels": max_pixels})
     )
     print(json.dumps(summary, indent=1) if as_json else _table(summary))
 

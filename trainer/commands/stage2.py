@@ -23,9 +23,10 @@ def run_stage2(settings: "Settings", *, dry_run: bool, as_json: bool, quiet: boo
     Raises:
         UsageError: it cannot start, or cannot be written.
     """
+    from spider_cli.commands.downloading import or_download
     from trainer.stage2 import Stage2
 
-    stage = Stage2(settings, dry=dry_run)
+    stage = or_download(lambda: Stage2(settings, dry=dry_run), quiet=quiet)
     if dry_run:
         if as_json:
             _print({"words": [one.to_json() for one in stage.words], "photos": stage.photos,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spider_cli.commands.options import Debug, Offline
+from spider_cli.commands.options import Debug, MaxPixels, Offline
 
 app = typer.Typer(no_args_is_help=True, help="Train models.")
 
@@ -250,6 +250,7 @@ def stage2(
     batch_size: Annotated[
         int, typer.Option(envvar="SPIDER_BATCH_SIZE", help="Questions answered together.", min=1)
     ] = 8,
+    max_pixels: MaxPixels = None,
     seed: Annotated[int, typer.Option(help="Of the intervals.", min=0)] = 0,
     dry_run: Annotated[
         bool,
@@ -288,6 +289,7 @@ def stage2(
         out=out,
         device=device,
         batch_size=batch_size,
+        max_pixels=max_pixels,
         seed=seed,
     )
     run_stage2(settings, dry_run=dry_run, as_json=as_json, quiet=quiet)

@@ -7,6 +7,7 @@ from typing import Any
 
 from spider_cli import __version__
 from spider_cli.auditor import Auditor
+from spider_cli.devices import Wanted
 from spider_cli.errors import UsageError
 from trainer.chat_model import open_chat
 from trainer.datasets.entries import Scale
@@ -53,8 +54,11 @@ class Settings:
     size: int | None = None
     """Of suites that make photos: how many."""
     judge: str | None = None
-    device: str = "auto"
+    wanted: Wanted = field(default_factory=Wanted)
+    """How the model is to run."""
     batch_size: int = 32
+    max_pixels: int | None = None
+    """Of a photo that the model is shown; its family's default when None."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Measured:
             "data": head.data,
             "system": head.system,
             "revision": head.revision,
+            "max_pixels": head.max_pixels,
+            "quantize": head.quantize,
             "segmenter": head.segmenter,
             "judge": head.judge,
             "seed": head.seed,
@@ -151,7 +157,17 @@ def measure(
         raise UsageError(
             f"{settings.target} has no case{asked} that can be graded", code="no_cases"
         )
-    auditor = Auditor(settings.model, device=settings.device, batch_size=settings.batch_size)
+    wanted = settings.wanted
+    auditor = Auditor(
+        settings.model,
+        device=wanted.device,
+        dtype=wanted.dtype,
+        batch_size=settings.batch_size,
+        max_pixels=settings.max_pixels,
+        quantize=wanted.quantize,
+        device_map=wanted.device_map,
+    )
+    auditor.told = lambda loaded: None if loaded.bundled else say(str(loaded))
     pointed = any(case.grounding for case in cases)
     segmenter = SharedSegmenter(auditor.load_segmenter()) if pointed else None
     system: System
@@ -163,6 +179,7 @@ def measure(
             say(notice)
         system, name, revision = ModelSystem(auditor, segmenter), auditor.model, auditor.revision
     judge = None if settings.judge is None else Judge(open_chat(settings.judge))
+    loads = settings.predictions is None
     header = Header(
         target=benchmark.name,
         split=benchmark.split,
@@ -172,6 +189,8 @@ def measure(
         seed=settings.seed,
         segmenter=f"{auditor.model}@{auditor.revision}" if pointed else "",
         judge="" if judge is None else judge.name,
+        max_pixels=auditor.max_pixels if loads else None,
+        quantize=auditor.quantize if loads else None,
         made_by=f"spider {__version__}",
     )
     results = run(

@@ -42,6 +42,10 @@ def _lines(
     yield f"# {escaped(header.system)} on {escaped(header.target)}"
     yield ""
     yield f"- Measured: {escaped(header.system)}{revision}"
+    if header.quantize:
+        yield f"- Its layers in {escaped(header.quantize)} (--quantize)"
+    if header.max_pixels:
+        yield f"- Photos shown with {header.max_pixels:,} pixels at most (--max-pixels)"
     yield f"- On: {escaped(header.target)}{split}, SHA-256 {header.data[:16]}"
     yield f"- {counts_line(tally)}, {tally.clusters:,} independent groups of photos"
     yield f"- Seed {header.seed}; {escaped(header.made_by)}"

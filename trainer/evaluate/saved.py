@@ -51,6 +51,10 @@ class Header:
     judge: str = ""
     made_by: str = ""
     """spider's version."""
+    max_pixels: int | None = None
+    """The budget with which photos were shown (`spider_cli.budget`)."""
+    quantize: str | None = None
+    """ "int8" or "int4", where the model's layers were kept so."""
 
 
 def is_results(path: Path) -> bool:

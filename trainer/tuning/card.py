@@ -26,7 +26,7 @@ model = PeftModel.from_pretrained(base, "DIR")
 ```
 
 ```sh
-spider describe photo.jpg --model DIR
+spider describe photo.jpg --model DIR{shown}
 ```
 
 `spider` looks for the base at the place or in the hub's cache that `adapter_config.json` names, and
@@ -40,7 +40,7 @@ model = {loader}.from_pretrained("DIR")
 ```
 
 ```sh
-spider describe photo.jpg --model DIR
+spider describe photo.jpg --model DIR{shown}
 ```
 """
 _REGISTER = """\
@@ -115,7 +115,9 @@ def model_card(
     ]
     revision = "" if base.local else f", revision={base.revision!r}"
     called = str(base.folder.absolute()) if base.new else base.name
+    shown = recipe.model.max_pixels
     form = {"loader": loader, "base": called, "revision": revision}
+    form["shown"] = "" if shown is None else f" --max-pixels {shown}"
     own = base.kind == NANO
     form |= {"register": _REGISTER if own else "", "registered": _REGISTERED if own else ""}
     lines += [(_ADAPTER if adapter else _WHOLE).format(**form)]

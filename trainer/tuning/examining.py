@@ -43,7 +43,9 @@ def examiner(
         dtype = getattr(torch, trainer.recipe.model.dtype)
         lower = dtype != torch.float32
         with torch.no_grad(), torch.autocast(device.type, dtype=dtype, enabled=lower):
-            spoken = examination.ask(current(model, processor, trainer.base), share=share, of=of)
+            shown = trainer.recipe.model.max_pixels
+            asked = current(model, processor, trainer.base, shown)
+            spoken = examination.ask(asked, share=share, of=of)
             total, live = materials.eval_loss(model, device, share=share, of=of)
         sums = torch.tensor([total, live], dtype=torch.float64)
         if of > 1:

@@ -137,7 +137,7 @@ def _chat_encoder(recipe: Recipe, processor: Any, base: "Base", longest: int) ->
             longest,
             recipe.run.long_rows,
             ends=end_ids(base) or None,
-            max_pixels=chat_budget(base.kind),
+            max_pixels=recipe.model.max_pixels or chat_budget(base.kind),
         )
         encoder.prompt.tokens([np.zeros((64, 64, 3), np.uint8)], ["?"])
     except UsageError:
@@ -161,6 +161,12 @@ def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
 
     run, losses = recipe.run, recipe.losses
     check_losses(losses, run.micro_batch, dense=True)
+    if recipe.model.max_pixels is not None:
+        raise UsageError(
+            "model.max_pixels: nano's configuration has the sizes of its views",
+            hint="leave it out",
+            code="bad_recipe",
+        )
     if recipe.augment.crop and not losses.dense_patches:
         raise UsageError("augment.crop: nothing is learnt from crops but losses.dense_patches")
     if losses.fidelity:

@@ -138,8 +138,14 @@ class Examination:
         return Measured(figures, found.cases, found.count("failed"), shown)
 
 
-def current(model: Any, processor: Any, base: "Base") -> "LanguageModel":
-    """The model of the moment, as the commands ask one."""
+def current(
+    model: Any, processor: Any, base: "Base", max_pixels: int | None = None
+) -> "LanguageModel":
+    """The model of the moment, as the commands ask one.
+
+    Args:
+        max_pixels: of the recipe.
+    """
     from spider_cli.lmm import Eyes, LanguageModel
 
     eyes: Eyes
@@ -150,7 +156,7 @@ def current(model: Any, processor: Any, base: "Base") -> "LanguageModel":
     else:
         from spider_cli.chat import ChatEyes
 
-        eyes = ChatEyes(model, processor)
+        eyes = ChatEyes(model, processor, max_pixels=max_pixels)
     return LanguageModel(model=model, eyes=eyes, folder=base.folder, revision="")
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from spider_cli.budget import LEAST
 from spider_cli.errors import UsageError, did_you_mean
 from trainer.tuning.tables import build, override
 
@@ -45,6 +46,14 @@ class ModelPart:
     "Run the Python that the repository brings. Off: only what transformers itself knows."
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     "What the frozen weights are kept in, and computed in. What learns is kept in float32."
+    max_pixels: int | None = None
+    "Pixels of a photo shown at most; the family's default when not given. Ask with the same then."
+
+    def __post_init__(self) -> None:
+        _require(
+            self.max_pixels is None or self.max_pixels >= LEAST,
+            f"max_pixels must be at least {LEAST}, not {self.max_pixels}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

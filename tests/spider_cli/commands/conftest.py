@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import spider_cli
+from tests.warm import Warm, finished, started
 
 ROOT = Path(spider_cli.__file__).parent.parent
 PATIENCE = 900
@@ -58,24 +59,20 @@ class Spider(Protocol):
 
 
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
-    """This process's variables without any of spider's own."""
+    """This process's variables without any of spider's own, and no files of settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPIDER_", "_SPIDER"))}
-    return kept | {"COLUMNS": "100", "PYTHONPATH": str(ROOT)} | dict(extra)
+    ours = {"COLUMNS": "100", "PYTHONPATH": str(ROOT), "SPIDER_NO_CONFIG": "1"}
+    return kept | ours | dict(extra)
 
 
 def run_spider(*args: str | Path, env: Mapping[str, str] = {}, **more: Any) -> Run:
-    more = {"timeout": PATIENCE, "stdin": subprocess.DEVNULL} | more
-    if "input" in more:
-        del more["stdin"]
-    done = subprocess.run(
-        [*SPIDER, *map(os.fspath, args)], env=environment(env), capture_output=True, **more
-    )
+    done = finished(*args, env=environment(env), **{"timeout": PATIENCE} | more)
     return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture(scope="session")
 def spider() -> Spider:
-    """Run spider to its end, stdin empty."""
+    """Run spider to its end, stdin empty; `tests.warm.finished` says what more it takes."""
     return run_spider
 
 
@@ -116,13 +113,10 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Start spider and leave it running; ended at the test's end."""
     # A parent that ignores SIGINT (a job in the background) would have its children ignore it too.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[subprocess.Popen[bytes] | Warm] = []
 
     def begin(*args: str | Path, env: Mapping[str, str] = {}, **more: Any) -> Any:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            [*SPIDER, *map(os.fspath, args)], env=environment(env), **pipes | more
-        )
+        process = started(*args, env=environment(env), **more)
         running.append(process)
         return process
 

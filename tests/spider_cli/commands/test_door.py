@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ HEAVY = ("torch", "transformers", "numpy", "PIL", "huggingface_hub", "scipy", "p
 OURS = [name for name, (module, _) in COMMANDS.items() if module.startswith("spider_cli.")]
 
 
-def seconds(*command: str) -> float:
-    """Processor seconds, the better of two: on an idle machine the wall clock says the same."""
-    times = []
-    for _ in range(2):
+def seconds(*command: str, enough: float = 0) -> float:
+    """Processor seconds, the better of two: on an idle machine the wall clock says the same.
+
+    Args:
+        enough: so few at the first attempt need no second.
+    """
+    times: list[float] = []
+    while len(times) < 2 and min(times, default=inf) > enough:
         before = os.times()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=300)
         after = os.times()
@@ -67,14 +72,16 @@ def test_help_lists_the_commands(spider: Any) -> None:
 def test_help_is_quick() -> None:
     """Under 0.4 s where `python -c pass` takes 0.05."""
     bare = seconds(sys.executable, "-c", "pass")
-    assert seconds(sys.executable, "-m", "spider_cli", "--help") < 0.4 * max(bare / 0.05, 1.0)
+    limit = 0.4 * max(bare / 0.05, 1.0)
+    assert seconds(sys.executable, "-m", "spider_cli", "--help", enough=limit) < limit
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no processor times of children")
 def test_a_cold_score_is_quick(photo: Path) -> None:
     """At most 2.5 times what importing torch and transformers takes."""
     imports = seconds(sys.executable, "-c", "import torch, transformers")
-    cold = seconds(sys.executable, "-m", "spider_cli", "score", str(photo), "--json")
+    score = (sys.executable, "-m", "spider_cli", "score", str(photo), "--json")
+    cold = seconds(*score, enough=2.5 * imports)
     print(f"imports {imports:.2f} s, cold score {cold:.2f} s, {cold / imports:.2f} times")
     assert cold <= 2.5 * imports
 
@@ -96,6 +103,7 @@ def test_nothing_heavy_is_imported(args: list[str]) -> None:
         "spider_cli.commands.interrupt",
         *(module for name, (module, _) in COMMANDS.items() if name in args),
         *(f"spider_cli.commands.{name}" for name in ("options", "running", "progress", "startup")),
+        *(f"spider_cli.commands.{name}" for name in ("audit_options", "engine_options")),
     }
 
 

@@ -122,6 +122,7 @@ def test_offline_nothing_is_asked(hub: HubServer, env: dict[str, str], spider: A
         run = spider("models", "download", "owner/name", *more, env=env | variables)
         assert run.code == 2
         assert "told to stay offline" in run.err
+        assert "trying again" not in run.err
     assert hub.seen == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from spider_cli.app import COMMANDS, load
 
-PHOTO_COMMANDS = ("describe", "score", "refer", "ground")
+PHOTO_COMMANDS = ("describe", "score", "refer", "ground", "audit")
 SHARED = (
     "model",
     "device",

@@ -68,3 +68,17 @@ def test_a_plain_start_leaves_torchao_alone(photo: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == ["None True"]
+
+
+def test_the_client_of_s3_is_out_of_sight_while_models_load() -> None:
+    """In a process of its own: here it may have been imported."""
+    code = (
+        "import sys\n"
+        "from importlib.util import find_spec\n"
+        "from spider_cli.commands.startup import loading_first\n"
+        "there = find_spec('boto3')\n"
+        "found = list(loading_first([find_spec('boto3')] for _ in range(2)))\n"
+        "assert found == [[None], [there]], found\n"
+        "assert 'boto3' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -9,7 +9,13 @@ import torch
 
 from spider_cli.lmm import Ask, LanguageModel
 from spider_cli.nano import register
-from spider_cli.nano.modeling import NanoForConditionalGeneration, _moments
+from spider_cli.nano.modeling import (
+    READOUTS,
+    NanoForConditionalGeneration,
+    _block_places,
+    _blocks,
+    _moments,
+)
 from spider_cli.nano.segmenting import NanoSegmenter
 
 
@@ -79,23 +85,54 @@ def test_a_shrunk_view_says_so(nano_model: LanguageModel, scenes: dict[str, Any]
     assert places[:, 4].tolist() == pytest.approx([np.log2(900 / side)] * len(places))
 
 
-def test_moments_say_how_much_and_where() -> None:
-    """Cells of a 4 x 4 grid, two readings: one at the bottom right alone, one nowhere."""
-    grid, readings = 4, 2
+def grid_places(grid: int) -> torch.Tensor:
     sides = [step / grid for step in range(grid + 1)]
-    places = torch.tensor(
+    return torch.tensor(
         [
             (sides[x], sides[y], sides[x + 1], sides[y + 1], 0.0)
             for y in range(grid)
             for x in range(grid)
         ]
     )[None]
-    told = torch.zeros(1, grid * grid, readings)
+
+
+def test_moments_say_how_much_and_where() -> None:
+    """Cells of a 4 x 4 grid: the first family at the bottom right alone, the others nowhere."""
+    places = grid_places(4)
+    told = torch.zeros(1, 16, READOUTS)
     told[0, -1, 0] = 0.8
-    mean, peak, right, down = _moments(told, places).view(4, readings).unbind()
-    assert mean.tolist() == pytest.approx([0.8 / 16, 0])
-    assert peak.tolist() == pytest.approx([0.8, 0])
-    assert right.tolist() == pytest.approx([0.75 * 0.8, 0])
-    assert down.tolist() == pytest.approx([0.75 * 0.8, 0])
-    everywhere = _moments(torch.ones(1, grid * grid, readings), places).view(4, readings)
-    assert everywhere[2:].abs().max() < 1e-6
+    moments = _moments(told, places)[0]
+    assert moments.shape == (12, 24)
+    mean, peak, mean_odds, peak_odds, right, down = moments[0, :6].tolist()
+    assert (mean, peak) == pytest.approx((0.05, 0.8))
+    assert (right, down) == pytest.approx((3 * 0.75 * 0.8, 3 * 0.75 * 0.8))
+    assert -1 < mean_odds < 0 < peak_odds < 1
+    nowhere = torch.tensor([0.0, 0.0, -1.0, -1.0, 0.0, 0.0]).repeat(4)
+    assert torch.allclose(moments[1:], nowhere.expand(11, 24), atol=1e-3)
+    assert torch.allclose(moments[0, 6:], nowhere[6:], atol=1e-3)
+    everywhere = _moments(torch.ones(1, 16, READOUTS), places)[0].view(12, 4, 6)
+    assert everywhere[..., 4:].abs().max() < 1e-6
+
+
+def test_moments_of_the_order_stand_last() -> None:
+    told = torch.zeros(1, 16, READOUTS)
+    told[0, :, 36 + 2] = 0.5  # the third family came last
+    moments = _moments(told, grid_places(4))[0].view(12, 4, 6)
+    assert moments[2, 3, :2].tolist() == pytest.approx([0.5, 0.5])
+    assert moments[:, :3, 1].max() == 0
+    assert moments[[0, 1, *range(3, 12)], 3, 1].max() == 0
+
+
+def test_cells_that_share_a_token() -> None:
+    """Of a 4 x 4 grid, 2 x 2 each: the first token stands for the cells at the top left."""
+    places = torch.cat([grid_places(4), torch.tensor([[[0.0, 0.0, 1.0, 1.0, 0.0]]])], dim=1)
+    found = _block_places(places, 2)
+    assert torch.equal(found[:, :-1], grid_places(2))
+    assert torch.equal(found[:, -1], places[:, -1])
+    cells = torch.arange(16.0)[None, :, None]
+    assert _blocks(cells, 2)[0, :, :, 0].tolist() == [
+        [0, 1, 4, 5],
+        [2, 3, 6, 7],
+        [8, 9, 12, 13],
+        [10, 11, 14, 15],
+    ]

@@ -47,6 +47,7 @@ def records() -> dict[str, Record]:
             photo="sub/a.nef",
             read_as="embedded preview 640 x 480",
         ),
+        "quantized": record("score", Score(72.5, "good", LEVELS), untuned=True, quantize="int4"),
         "worded score": record("score", WordedScore("good", "It is good.", "no logprobs")),
         "worded region": record("ground", WordedGrounding(**asked, worded="no logprobs")),
         "refer": record("refer", Referral("What?", (10, 20, 30, 40), "severe blur", (blur,))),

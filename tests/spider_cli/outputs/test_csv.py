@@ -50,6 +50,8 @@ def test_no_column_twice() -> None:
         ("failed", {"error_code": "truncated", "error_hint": "copy it again", "score": ""}),
         ("failed", {"photo_b64": "c3ViL2EuanBn", "read_as": ""}),
         ("raw", {"read_as": "embedded preview 640 x 480"}),
+        ("score", {"untuned": "", "quantize": ""}),
+        ("quantized", {"untuned": "true", "quantize": "int4"}),
     ],
 )
 def test_cells(records: dict[str, Record], kind: str, cells: dict[str, str]) -> None:
@@ -86,4 +88,4 @@ def test_commas_quotes_and_line_breaks_survive(records: dict[str, Record]) -> No
 
 def test_every_field_has_a_column(records: dict[str, Record]) -> None:
     for record in records.values():
-        assert set(_flat(record)) <= set(columns_of(record.command))
+        assert set(_flat(record.to_json())) <= set(columns_of(record.command))

@@ -79,6 +79,21 @@ def test_discard_all_removes_what_was_begun(tmp_path: Path) -> None:
         assert not path.exists()
 
 
+def test_a_passing_folder_goes_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), files.temporary_folder(tmp_path) as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").touch()
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with files.temporary_folder(tmp_path) as folder:
+        (folder / "file").touch()
+        files.discard_all()
+        assert not folder.exists()
+    with files.temporary_folder(tmp_path) as folder:
+        folder.rename(tmp_path / "kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
 def test_writable_leaves_no_trace(tmp_path: Path) -> None:
     files.writable(tmp_path / "new" / "deep")
     assert list(tmp_path.iterdir()) == []

@@ -53,6 +53,7 @@ def test_every_kind_of_record_is_valid(records: dict[str, Record]) -> None:
         ("score", {"error": {"code": "x", "message": "m", "hint": ""}}),  # both at once
         ("score", {"score": None}),  # and no word why
         ("score", {"worded": "a reason"}),
+        ("quantized", {"quantize": "fp8"}),
         ("worded score", {"score": 50.0}),
         ("worded region", {"area": 0}),
         ("nothing", {"worded": "a reason"}),

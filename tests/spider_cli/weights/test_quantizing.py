@@ -39,14 +39,16 @@ def shown(scenes: dict[str, Any]) -> list[Any]:
     return [scenes[name] for name in ("small", "odd", "tall")]
 
 
-def levels(auditor: Auditor, photos: list[Any]) -> Any:
-    return np.array([list(record.outcome.levels.values()) for record in auditor.score(photos)])
+def levels(auditor: Auditor, photos: list[Any], kind: Quantize | None = None) -> Any:
+    records = list(auditor.score(photos))
+    assert [record.to_json().get("quantize") for record in records] == [kind] * len(records)
+    return np.array([list(record.outcome.levels.values()) for record in records])
 
 
 @pytest.mark.parametrize("kind", QUANTIZE)
 def test_scores_are_near(folder: Path, shown: list[Any], kind: Quantize) -> None:
     exact = levels(Auditor(str(folder), device="cpu"), shown)
-    found = levels(Auditor(str(folder), device="cpu", quantize=kind), shown)
+    found = levels(Auditor(str(folder), device="cpu", quantize=kind), shown, kind)
     apart = np.abs(found - exact).max()
     assert 0 < apart < NEAR[kind]
 

@@ -1,6 +1,7 @@
 """`spider eval` from the command line."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from click.testing import Result as Ran
 from typer.testing import CliRunner
 
 from spider_cli.errors import SpiderError
+from tests.hub_server import HubServer, vision_model
 from trainer.commands.eval import app
 
 Spider = Callable[..., Ran]
@@ -91,6 +93,40 @@ def test_without_baselines(spider: Spider, data_folder: Path) -> None:
     [first, *_] = json.loads(ran.stdout)["figures"]
     assert list(first["values"]) == ["system"]
     assert "photos" not in ran.stderr
+
+
+def test_a_model_that_is_not_here_is_offered(
+    spider: Spider, data_folder: Path, hub: HubServer, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As to the commands that judge photos."""
+    hub.add("owner/name", vision_model())
+    asked: list[str] = []
+    downloading = "spider_cli.commands.downloading"
+    monkeypatch.setattr(f"{downloading}._someone_there", lambda: True)
+    monkeypatch.setattr(f"{downloading}.confirmed", lambda question: asked.append(question))
+    ran = spider(data_folder, "--model", "owner/name", model=False)
+    assert "spider models download owner/name" in refusal(ran).hint
+    [question] = asked
+    assert "owner/name, 2" in question and "licence apache-2.0" in question
+    assert not hub.requests("/cdn/")
+
+
+def test_a_large_model_is_measured_as_it_is_to_be_used(
+    spider: Spider, data_folder: Path, tiny_checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Quantized, and with a budget of pixels; the results say so."""
+    asked = ["--tasks", "score", "--no-baselines", "--device", "cpu", "--max-pixels", "3.2k"]
+    asked += ["--quantize", "int8", "--model", str(tiny_checkpoint("smolvlm"))]
+    ran = spider(data_folder, *asked, "--json", "--out", tmp_path / "out", model=False)
+    assert ran.exit_code == 0, ran.output
+    told = json.loads(ran.stdout)
+    assert (told["max_pixels"], told["quantize"]) == (3200, "int8")
+    assert re.search(r"smolvlm: .* loaded in .* s, on cpu .*, layers in int8", ran.stderr)
+    again = spider(tmp_path / "out", "--json", model=False)
+    assert json.loads(again.stdout)["quantize"] == "int8"
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "- Its layers in int8 (--quantize)\n" in report
+    assert "- Photos shown with 3,200 pixels at most (--max-pixels)\n" in report
 
 
 @pytest.mark.parametrize(

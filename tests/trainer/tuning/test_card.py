@@ -65,6 +65,10 @@ def test_the_class_that_loads_the_base_is_named() -> None:
     assert "import AutoModelForMultimodalLM" in code
     assert "AutoModelForMultimodalLM.from_pretrained('owner/name', revision='abc')" in code
     assert 'base_model: "owner/name"' in card
+    assert "--model DIR\n" in card
+    shown = load_recipe("phi", ["model.max_pixels=401408"])
+    for adapter in (True, False):
+        assert "--model DIR --max-pixels 401408\n" in card_of(shown, base, adapter=adapter)
 
 
 def test_phases_tell_of_those_before(tmp_path: Path) -> None:

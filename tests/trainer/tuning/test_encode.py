@@ -12,6 +12,7 @@ import torch
 from spider_cli.budget import chat_budget
 from spider_cli.chat import ChatEyes
 from spider_cli.chat_processors import load_processor
+from spider_cli.chat_prompt import ChatPrompt
 from spider_cli.errors import UsageError
 from spider_cli.lmm import Ask, LanguageModel, load_language_model
 from spider_cli.questions import PROBE_PREFIX, SCORE_PREFIX, SCORE_QUESTION
@@ -81,12 +82,20 @@ def test_the_prompt_is_that_of_run_time(
 def test_as_much_of_a_photo_is_shown_as_at_run_time(model: LanguageModel) -> None:
     kind = model.model.config.model_type
     base = Base("there", model.folder, "", kind=kind)
-    recipe: Any = SimpleNamespace(run=SimpleNamespace(long_rows="drop"))
-    made = _chat_encoder(recipe, load_processor(model.folder), base, 4096).prompt
+
+    def made_with(most: int | None) -> ChatPrompt:
+        recipe: Any = SimpleNamespace(
+            run=SimpleNamespace(long_rows="drop"), model=SimpleNamespace(max_pixels=most)
+        )
+        return _chat_encoder(recipe, load_processor(model.folder), base, 4096).prompt
+
+    made = made_with(None)
     eyes: Any = model.eyes
     assert isinstance(eyes, ChatEyes)
     assert made.max_pixels == eyes.prompt.max_pixels == chat_budget(kind)
     assert made.views(1900, 1500) == eyes.prompt.views(1900, 1500)
+    small = ChatEyes(model.model, load_processor(model.folder), max_pixels=20_000)
+    assert made_with(20_000).views(1900, 1500) == small.prompt.views(1900, 1500)
 
 
 def test_a_forced_start_is_the_start_of_what_was_taught(

@@ -216,6 +216,7 @@ def test_what_a_file_gets_wrong(tmp_path: Path, text: str, message: str, hint: s
         ("=1", "takes KEY=VALUE", ""),
         ("optim.lr_lora=fast", "lr_lora must be a number, not 'fast' at [optim]", ""),
         ("data=DIR", "data must be a list of tables", ""),
+        ("model.max_pixels=9", "max_pixels must be at least 1024, not 9 at [model]", ""),
         ("optim.lr_lora=-1", "lr_lora must be above 0 and at most 1, not -1.0 at [optim]", ""),
     ],
 )

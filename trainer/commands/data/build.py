@@ -66,6 +66,7 @@ def build(
     Stopped at any moment, the same command goes on. The same photos, settings and seed give the
     same bytes.
     """
+    from spider_cli.commands.downloading import or_download
     from trainer.build.run import build_data
     from trainer.regions import choose_finder
 
@@ -78,17 +79,21 @@ def build(
         edges=edges,
         region_source=regions,
     )
-    finder, name = choose_finder(wanted.region_source, segmenter=segmenter, masks=masks)
+    finder, name = or_download(
+        lambda: choose_finder(wanted.region_source, segmenter=segmenter, masks=masks)
+    )
     names: dict[str, Any] = {}
     if labeller is not None:
         from trainer.labeller import open_labeller
 
-        opened = open_labeller(labeller)
+        place = labeller
+        opened = or_download(lambda: open_labeller(place))
         names |= {"labeller": opened, "labeller_name": opened.name}
     if rewriter is not None:
         from trainer.rewrite import open_rewriter
 
-        names["rewriter"] = open_rewriter(rewriter)
+        where = rewriter
+        names["rewriter"] = or_download(lambda: open_rewriter(where))
     with _Bar() as bar:
         built = build_data(
             photos,

@@ -117,7 +117,7 @@ def test_a_dry_run_counts_the_parts_and_leaves_nothing(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("losses.fidelity=1", "fidelity"), ("run.max_length=90", "does not fit")],
+    [("losses.fidelity=1", "fidelity"), ("run.max_length=40", "does not fit")],
 )
 def test_what_nano_cannot_do(recipe: Recipe, setting: str, message: str, tmp_path: Path) -> None:
     from dataclasses import replace

@@ -1,0 +1,286 @@
+"""Ray: joins a cluster or starts a small one, and runs an audit there by Ray Data."""
+
+import contextlib
+import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spider_cli.engines.sizes import Sizes
+from spider_cli.errors import SpiderError, UsageError
+
+if TYPE_CHECKING:
+    from spider_cli.engines.dealing import Done
+    from spider_cli.engines.listing import Listing
+    from spider_cli.engines.told import Told
+    from spider_cli.results import Record
+
+__all__ = ["Work", "check_ray", "joined", "run"]
+
+_BLOCK = 8 << 10
+"""Bytes of a block, beyond which Ray Data closes it: some thirty names, or a single photo. It would
+gather 128 MiB otherwise: half a million names, before the first of them is decoded."""
+_NICENESS = "RAY_worker_niceness"
+_HINT_KEPT = "run the same again: what was committed is kept"
+
+
+def check_ray() -> None:
+    """Is it installed?
+
+    Raises:
+        UsageError: no; the hint is the command that installs it.
+    """
+    from importlib.util import find_spec
+
+    if any(find_spec(name) is None for name in ("ray", "pyarrow", "pandas")):
+        raise UsageError(
+            "--engine ray needs Ray, which is not installed",
+            hint="pip install 'spider-iqa[ray]'",
+            code="missing_extra",
+        )
+
+
+@contextlib.contextmanager
+def joined(
+    address: str | None, *, quiet: bool, debug: bool = False, processors: int | None = None
+) -> Iterator[Mapping[str, float]]:
+    """Join the cluster at an address, or start one on this machine, for as long as the block lasts.
+
+    What is started here listens on loopback alone, has no dashboard, and reports to nobody.
+
+    Args:
+        address: "auto", HOST:PORT; None starts one.
+        quiet: no progress on stderr.
+        debug: show what Ray says about itself.
+        processors: that a cluster started here uses; None: all.
+
+    Returns:
+        What the cluster has: "CPU", "GPU".
+
+    Raises:
+        UsageError: there is no such cluster, or it has another version of Ray or Python.
+    """
+    _set_up(own=address is None, debug=debug)
+    import ray
+
+    level = logging.INFO if debug else logging.ERROR
+    told: dict[str, Any] = {"logging_level": level, "log_to_driver": debug}
+    if address is None:
+        told |= {"address": "local", "include_dashboard": False, "num_cpus": processors}
+    else:
+        told |= {"address": address}
+    try:
+        _knock(address)
+        with _alone(address), contextlib.nullcontext() if debug else _hushed():
+            ray.init(**told)
+    except Exception as error:
+        raise _not_joined(address, error) from error
+    try:
+        if address is None:
+            _check_loopback(ray.nodes())
+        _set_data_up(quiet=quiet, level=level)
+        yield ray.cluster_resources()
+    finally:
+        ray.shutdown()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done."""
+
+    listing: "Listing"
+    done: "Done"
+    shard_size: int
+    told: "Told"
+
+    def left(self) -> bool:
+        """Is there a photo without a record? Lists until one is found."""
+        from spider_cli.engines.dealing import dealt
+
+        if not len(self.done):
+            return True
+        with contextlib.closing(self.listing.photos()) as photos:
+            found = dealt(
+                photos, size=self.shard_size, repeats=self.listing.repeats, done=self.done
+            )
+            return next(found, None) is not None
+
+
+def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
+    """The records of each input shard that has any to come, as it is whole.
+
+    Raises:
+        UsageError: the engine or a list gave up.
+    """
+    import ray
+    from ray.data import ActorPoolStrategy, read_datasource
+
+    from spider_cli.engines.collecting import Collector
+    from spider_cli.engines.ray_steps import Decoding, Judging, Named
+
+    told = work.told
+    done = ray.put(work.done) if len(work.done) else None
+    rows = max(1, min(2 * told.batch_size, work.shard_size))
+    source = Named(work.listing, size=work.shard_size, rows=rows, done=done)
+    try:
+        photos = read_datasource(source, override_num_blocks=1, num_cpus=sizes.listing_cpus)
+        photos = photos.map_batches(
+            Decoding,
+            batch_size=rows,
+            batch_format="pyarrow",
+            fn_constructor_args=(told,),
+            compute=ActorPoolStrategy(size=sizes.decoders),
+            num_cpus=sizes.decoder_cpus,
+        )
+        models: dict[str, Any] = {"num_cpus": sizes.worker_cpus}
+        if sizes.worker_gpus:
+            models = {"num_gpus": sizes.worker_gpus}
+        photos = photos.map_batches(
+            Judging,
+            batch_size=told.batch_size,
+            batch_format="pyarrow",
+            fn_constructor_args=(told,),
+            compute=ActorPoolStrategy(size=sizes.workers),
+            **models,
+        )
+        collector = Collector()
+        for batch in photos.iter_batches(batch_size=None, batch_format="pyarrow"):
+            yield from collector.add(batch.to_pylist())
+    except SpiderError:
+        raise
+    except Exception as error:
+        raise stopped(error) from error
+    if collector.waiting:
+        raise UsageError(
+            f"the engine ended without {collector.waiting} records of shards that were begun",
+            hint=_HINT_KEPT,
+            code="engine",
+        )
+
+
+def stopped(error: BaseException) -> SpiderError:
+    """Why an engine gave up, in one line: what spider said on one of its machines, if it did."""
+    seen: set[int] = set()
+    chain: list[BaseException | None] = [error]
+    while chain:
+        one = chain.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, SpiderError):
+            return UsageError(one.message, hint=one.hint, code=one.code)
+        chain += [one.__context__, getattr(one, "cause", None), one.__cause__]
+    text = str(error)
+    if words := _SAID.findall(text):  # of an actor that could not begin there is text alone
+        return UsageError(str(words[-1]).strip(), code="engine")
+    for mark, said in _KINDS.items():
+        if mark in type(error).__name__ or mark in text:
+            return UsageError(said, hint=_HINT_KEPT, code="engine")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    why = lines[-1] if lines else type(error).__name__
+    return UsageError(f"the engine stopped: {why}", hint=_HINT_KEPT, code="engine")
+
+
+_SAID = re.compile(r"spider_cli\.errors\.(?:Usage|Photo)Error: (.+)")
+
+_KINDS = {
+    "OutOfDisk": "the engine stopped: no room on the disk that its object store spills to",
+    "ObjectStoreFull": "the engine stopped: no room in its object store",
+    "OutOfMemory": "the engine stopped: a machine ran out of memory; fewer --workers or --decoders "
+    "take less",
+    "Unschedulable": "the engine stopped: no machine of the cluster has what a worker asks for",
+}
+
+
+def _set_up(*, own: bool, debug: bool) -> None:
+    """Before Ray is imported, which reads these then."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if not debug:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its core writes to stderr, too
+    if own:
+        # Ray's own switch for machines that are no part of a cluster. With it "this machine" is
+        # 127.0.0.1, and servers listen there alone; without, on every interface.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # As a local run; Ray would let every other program go first.
+        os.environ.setdefault(_NICENESS, "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+def _check_loopback(nodes: list[dict[str, Any]]) -> None:
+    """Ray had been imported before its switch was set; it does not listen beyond this machine."""
+    if any(node["NodeManagerAddress"] not in ("127.0.0.1", "::1") for node in nodes):
+        raise UsageError(
+            "Ray would listen on the network: it was imported before spider could tell it not to",
+            hint="set RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 before Ray is imported, or start a "
+            "cluster yourself and name it with --ray-address",
+            code="not_loopback",
+        )
+
+
+def _set_data_up(*, quiet: bool, level: int) -> None:
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = not quiet
+    # A bar for each step, where there are bars; as lines they would be a page.
+    context.enable_operator_progress_bars = not quiet and sys.stdout.isatty()
+    context.execution_options.verbose_progress = False
+    context.print_on_execution_start = False
+    context.enable_auto_log_stats = False
+    context.target_max_block_size = _BLOCK
+    logging.getLogger("ray.data").setLevel(level)
+    # Where stdout is no terminal, progress comes as lines.
+    lines = logging.getLogger("ray.data._internal.progress.logging_progress")
+    lines.setLevel(logging.ERROR if quiet else logging.INFO)
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Ray's core writes to the process's stderr that it was told to be silent."""
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nothing)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def _alone(address: str | None) -> Iterator[None]:
+    """An address in the environment must not turn a cluster of our own into somebody else's."""
+    named = os.environ.pop("RAY_ADDRESS", None) if address is None else None
+    try:
+        yield
+    finally:
+        if named is not None:
+            os.environ["RAY_ADDRESS"] = named
+
+
+def _knock(address: str | None) -> None:
+    """Is anybody there? Ray itself would try for minutes.
+
+    Raises:
+        OSError: no.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
+def _not_joined(address: str | None, error: BaseException) -> UsageError:
+    text = " ".join(str(error).split())
+    if "ersion mismatch" in text:
+        return UsageError(
+            f"the cluster at {address} has another version than this machine: {text}",
+            hint="install the cluster's versions of Ray and Python here",
+            code="other_version",
+        )
+    what = "a cluster cannot be started here" if address is None else f"no cluster at {address}"
+    return UsageError(f"{what}: {text}", code="no_cluster")
