@@ -65,7 +65,7 @@ $(STAMP): pyproject.toml constraints.txt
 	fi
 	@# torch first and alone: nothing else may choose its build.
 	@# Python compiles what is imported; pip would compile sixteen thousand files, one after the other.
-	$(PIP) install --no-compile $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(PIP) install $(strip --no-compile $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX))) -c constraints.txt torch
 	$(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'
 	@touch $@
 

@@ -3,11 +3,10 @@
 import os
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-
-from tests.warm import started
 
 __all__ = ["ROOT", "on_terminal"]
 
@@ -35,8 +34,8 @@ def on_terminal(
     import pty  # not on Windows
 
     ours, theirs = pty.openpty()
-    process = started(
-        *args,
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spider_cli", *map(os.fspath, args)],
         stdin=subprocess.DEVNULL if answer is None else theirs,
         stdout=theirs if stdout else subprocess.PIPE,
         stderr=theirs,

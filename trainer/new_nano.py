@@ -116,10 +116,17 @@ def new_nano(
     return model
 
 
-def new_segmenter(*, width: int = 128, side: int = 512, seed: int = 0) -> NanoSegmenter:
-    """A nano segmenter with random weights."""
+def new_segmenter(
+    *, width: int = 128, side: int = 512, seed: int = 0, surroundings: bool = False
+) -> NanoSegmenter:
+    """A nano segmenter with random weights.
+
+    Args:
+        surroundings: its encoder is to be that of a nano with `vision_surroundings`.
+    """
     torch.manual_seed(seed)
     config = NanoSegmenterConfig(
+        vision_surroundings=surroundings,
         vision_config={
             "hidden_size": 8,
             "output_channels": width,

@@ -56,8 +56,10 @@ def train_segmenter(photos: Path, encoder: Path, out: Path, recipe: SegmenterRec
         UsageError: there are no pristine photos, or `encoder` is no nano.
     """
     pristine, regions = _photos(photos, recipe)
-    segmenter = new_segmenter(seed=recipe.seed)
-    segmenter.vision_encoder.encoder.load_state_dict(_encoder_of(encoder))
+    start = _encoder_of(encoder)
+    surroundings = any(".around." in name for name in start)
+    segmenter = new_segmenter(seed=recipe.seed, surroundings=surroundings)
+    segmenter.vision_encoder.encoder.load_state_dict(start)
     segment_stage(segmenter, pristine, regions, out, recipe)
     save_segmenter(segmenter, out / "segmenter")
     return out / "segmenter"

@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from spider_cli.errors import UsageError
 
-__all__ = ["Address", "is_remote", "local_path", "within"]
+__all__ = ["Address", "is_remote", "local_path"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 
@@ -54,9 +53,3 @@ def local_path(text: str) -> str:
     """A path as typed, or what ``file://`` stands before."""
     match = _SCHEME.fullmatch(text)
     return match[2] if match is not None and match[1].lower() == "file" else text
-
-
-def within(folder: str, relative: str) -> str:
-    """The address or path of a file in a folder; ``relative`` never leaves it."""
-    safe = [part for part in PurePosixPath(relative).parts if part not in ("/", "..")]
-    return "/".join([folder.rstrip("/") or "/", *safe]).replace("//", "/", 0)

@@ -46,7 +46,7 @@ def check_ray() -> None:
 
 @contextlib.contextmanager
 def joined(
-    address: str | None, *, quiet: bool, debug: bool = False, processors: int | None = None
+    address: str | None, *, quiet: bool, debug: bool = False
 ) -> Iterator[Mapping[str, float]]:
     """Join the cluster at an address, or start one on this machine, for as long as the block lasts.
 
@@ -56,7 +56,6 @@ def joined(
         address: "auto", HOST:PORT; None starts one.
         quiet: no progress on stderr.
         debug: show what Ray says about itself.
-        processors: that a cluster started here uses; None: all.
 
     Returns:
         What the cluster has: "CPU", "GPU".
@@ -70,7 +69,7 @@ def joined(
     level = logging.INFO if debug else logging.ERROR
     told: dict[str, Any] = {"logging_level": level, "log_to_driver": debug}
     if address is None:
-        told |= {"address": "local", "include_dashboard": False, "num_cpus": processors}
+        told |= {"address": "local", "include_dashboard": False}
     else:
         told |= {"address": address}
     try:

@@ -97,9 +97,16 @@ class NanoSegmenterConfig(SamConfig):
         vision_config: SamVisionConfig
         prompt_encoder_config: SamPromptEncoderConfig
 
-    def __init__(self, vision_width: int = 160, vision_contexts: int = 2, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        vision_width: int = 160,
+        vision_contexts: int = 2,
+        vision_surroundings: bool = False,
+        **kwargs: Any,
+    ) -> None:
         self.vision_width = vision_width
         self.vision_contexts = vision_contexts
+        self.vision_surroundings = vision_surroundings
         super().__init__(**kwargs)
 
     @property

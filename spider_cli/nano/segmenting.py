@@ -22,7 +22,11 @@ class _Eyes(nn.Module):
 
     def __init__(self, config: NanoSegmenterConfig) -> None:
         super().__init__()
-        self.encoder = NanoVisionEncoder(width=config.vision_width, contexts=config.vision_contexts)
+        self.encoder = NanoVisionEncoder(
+            width=config.vision_width,
+            contexts=config.vision_contexts,
+            surroundings=config.vision_surroundings,
+        )
         width = config.prompt_encoder_config.hidden_size
         self.neck = nn.Conv2d(config.vision_width + TAPPED, width, 1)
         self.norm = nn.GroupNorm(1, width)

@@ -404,7 +404,7 @@ def _pickle(folder: Path) -> None:
         ),
         pytest.param(
             lambda f: (f / "config.json").write_text("{}", encoding="utf-8"),
-            "model_unloadable",
+            "not_image_text",
             id="a config of nothing",
         ),
         pytest.param(

@@ -1,6 +1,7 @@
 """The segmenter's recipe: its photos, its start, and what it leaves."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_a_segmenter_from_a_nano(
 ) -> None:
     """A second of training; what it leaves is what `spider ground` loads."""
     tiny.fresh().save_pretrained(tmp_path / "nano")
-    monkeypatch.setattr(module, "new_segmenter", lambda seed: new_segmenter(width=16, side=128))
+    monkeypatch.setattr(module, "new_segmenter", partial(new_segmenter, width=16, side=128))
     out = train_segmenter(
         photos, tmp_path / "nano", tmp_path / "out", replace(SMALL, human_share=0)
     )

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 import spider_cli
-from tests.warm import Warm, finished, started
 
 ROOT = Path(spider_cli.__file__).parent.parent
 PATIENCE = 900
@@ -66,13 +65,18 @@ def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
 
 
 def run_spider(*args: str | Path, env: Mapping[str, str] = {}, **more: Any) -> Run:
-    done = finished(*args, env=environment(env), **{"timeout": PATIENCE} | more)
+    more = {"timeout": PATIENCE, "stdin": subprocess.DEVNULL} | more
+    if "input" in more:
+        del more["stdin"]
+    done = subprocess.run(
+        [*SPIDER, *map(os.fspath, args)], env=environment(env), capture_output=True, **more
+    )
     return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture(scope="session")
 def spider() -> Spider:
-    """Run spider to its end, stdin empty; `tests.warm.finished` says what more it takes."""
+    """Run spider to its end, stdin empty."""
     return run_spider
 
 
@@ -113,10 +117,13 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Start spider and leave it running; ended at the test's end."""
     # A parent that ignores SIGINT (a job in the background) would have its children ignore it too.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    running: list[subprocess.Popen[bytes] | Warm] = []
+    running: list[subprocess.Popen[bytes]] = []
 
     def begin(*args: str | Path, env: Mapping[str, str] = {}, **more: Any) -> Any:
-        process = started(*args, env=environment(env), **more)
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(
+            [*SPIDER, *map(os.fspath, args)], env=environment(env), **pipes | more
+        )
         running.append(process)
         return process
 

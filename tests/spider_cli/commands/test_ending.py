@@ -47,7 +47,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="ne
 def test_interrupt_while_importing(start: Any, photo: Path, tmp_path: Path, word: str) -> None:
     """As soon as a library appears in the process; promptly, one line, no traceback."""
     target = tmp_path / "scores.jsonl"
-    process = start("score", photo, "--output", target, "--quiet", cold=True)
+    process = start("score", photo, "--output", target, "--quiet")
     wait_for(process, word)
     pressed = time.monotonic()
     process.send_signal(signal.SIGINT)
