@@ -64,9 +64,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo 'stop it and name an index of CPU builds; docs/install.md says which: TORCH_INDEX=URL'; \
 	fi
 	@# torch first and alone: nothing else may choose its build.
-	@# Python compiles what is imported; pip would compile sixteen thousand files, one after the other.
-	$(PIP) install $(strip --no-compile $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX))) -c constraints.txt torch
-	$(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'
+	$(PIP) install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e '.[train,dev]'
 	@touch $@
 
 demo: $(STAMP)

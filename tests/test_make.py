@@ -39,8 +39,8 @@ def installs(commands: list[str]) -> list[str]:
 def test_a_first_run_sets_up_with_torch_first(plan: Plan, tmp_path: Path, target: str) -> None:
     commands = plan(target, f"VENV={tmp_path / 'venv'}")
     assert installs(commands) == [
-        "--no-compile -c constraints.txt torch",
-        "--no-compile -c constraints.txt -e '.[train,dev]'",
+        "-c constraints.txt torch",
+        "-c constraints.txt -e '.[train,dev]'",
     ]
 
 
@@ -61,8 +61,8 @@ def test_a_set_up_older_than_the_pins_is_done_again(plan: Plan, tmp_path: Path) 
 def test_torch_comes_from_the_index_that_is_named(plan: Plan, tmp_path: Path) -> None:
     commands = plan("install", f"VENV={tmp_path / 'venv'}", "TORCH_INDEX=https://torch.example/cpu")
     assert installs(commands) == [
-        "--no-compile --no-deps --index-url https://torch.example/cpu -c constraints.txt torch",
-        "--no-compile -c constraints.txt -e '.[train,dev]'",
+        "--no-deps --index-url https://torch.example/cpu -c constraints.txt torch",
+        "-c constraints.txt -e '.[train,dev]'",
     ]
 
 
