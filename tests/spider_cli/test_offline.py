@@ -80,7 +80,7 @@ def offline(tmp_path: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("SPIDER_", "HF_", "TRANSFORMERS_"))
+        if not name.startswith(("SPIDER_", "HF_", "TRANSFORMERS_", "TORCHINDUCTOR_"))
     }
     return kept | {
         "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)]),
