@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.bad_folder import LONG, SCRIPT, BadFolder, snapshot, write_bad_folder
+from tests.conftest import lacking
 from tests.spider_cli.audit.test_state_trouble import disk
 from tests.spider_cli.commands.conftest import PATIENCE, Run, environment
 
@@ -52,23 +53,14 @@ KINDS = ("html", "csv", "jsonl", "parquet", "txt")
 
 
 def commoner() -> list[str]:
-    """What makes file permissions count for a program that root starts; raises where nothing does
-    and root is who we are."""
+    """What makes file permissions count for a program that root starts."""
     if os.name == "nt" or os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise FileNotFoundError("setpriv")
+        lacking("setpriv", "apt-get install util-linux")
     rights = "-dac_override,-dac_read_search"
     return [setpriv, f"--bounding-set={rights}", f"--inh-caps={rights}"]
-
-
-def can_lock() -> bool:
-    try:
-        commoner()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def audit(
@@ -77,7 +69,7 @@ def audit(
     python = [sys.executable, *(["-m", "spider_cli"] if program is None else ["-c", program])]
     own = {"SPIDER_CACHE": str(cwd / "cache")} | dict(env)
     done = subprocess.run(
-        [*(commoner() if can_lock() else []), *python, "audit", *map(os.fspath, args)],
+        [*commoner(), *python, "audit", *map(os.fspath, args)],
         cwd=cwd,
         env=environment(own),
         stdin=subprocess.DEVNULL,
@@ -108,7 +100,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def bad(place: Path) -> BadFolder:
-    return write_bad_folder(place / "shoot", locks=can_lock())
+    return write_bad_folder(place / "shoot")
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +218,6 @@ def shoot(place: Path, tmp_path: Path, photos: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.skipif(not can_lock(), reason="nothing stops root here: setpriv is lacking")
 @pytest.mark.parametrize(
     "flags",
     [

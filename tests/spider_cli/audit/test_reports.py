@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from spider_cli.audit.entries import Entries, mark_bursts
 from spider_cli.audit.entry import Preview
@@ -81,7 +82,6 @@ def test_csv(tmp_path: Path, entries: Entries) -> None:
 
 
 def test_parquet(tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("spider_cli.audit.parquet._ROWS", 2)
     rows = parquet.read_table(write(entries, tmp_path / "r.parquet")).to_pylist()
     assert [row["photo"] for row in rows] == ["=1+1.jpg", "broken.jpg", "b.jpg"]
@@ -100,7 +100,6 @@ def test_parquet(tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
     write_parquet(tmp_path / "r.parquet", [], overwrite=False)
     table = parquet.read_table(tmp_path / "r.parquet")
     assert table.num_rows == 0

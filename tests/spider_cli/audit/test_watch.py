@@ -137,7 +137,6 @@ def test_a_photo_that_changes_comes_again(stage: Stage) -> None:
 
 
 def test_pairs_come_together(stage: Stage) -> None:
-    pytest.importorskip("rawpy")
     stage.put("1.jpg")()
     stage.put("1.dng")()
     more = stage.put("2.dng", b"more", more=True)
@@ -146,7 +145,6 @@ def test_pairs_come_together(stage: Stage) -> None:
 
 
 def test_pairs_that_come_apart(stage: Stage) -> None:
-    pytest.importorskip("rawpy")
     steps = {
         1: stage.put("1.jpg"), 8: stage.put("1.dng"),  # nothing says yet that there are pairs
         12: stage.put("2.dng"), 16: stage.put("2.jpg"),

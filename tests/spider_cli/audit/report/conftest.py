@@ -32,9 +32,10 @@ def until(page: "Page", condition: str) -> None:
 @pytest.fixture(scope="session")
 def browser(tool: Callable[[str], str]) -> "Iterator[Browser]":
     """One browser for all tests of reports."""
+    from playwright.sync_api import sync_playwright
+
     program = tool("chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         # No sandbox: tests may run as root. The page under test is ours.
         one = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield one
