@@ -61,12 +61,11 @@ class BadFolder:
                 path.chmod(0o755)
 
 
-def write_bad_folder(folder: Path, *, locks: bool = True) -> BadFolder:
+def write_bad_folder(folder: Path) -> BadFolder:
     """Write it; a few seconds and less than a megabyte.
 
     Args:
-        folder: is made.
-        locks: file permissions stop whoever will look (they do not stop root).
+        folder: is made. File permissions in it stop whoever looks, but for root.
     """
     folder.mkdir(parents=True)
     bad = BadFolder(
@@ -78,7 +77,7 @@ def write_bad_folder(folder: Path, *, locks: bool = True) -> BadFolder:
     _lying(bad)
     _huge(bad)
     _named(bad)
-    _no_files(bad, locks=locks)
+    _no_files(bad)
     photo = _saved("JPEG", _scene(5))
     bad.add(b"vanishes-1.jpg", photo, "not_found")
     bad.add(b"vanishes-2.jpg", photo, "not_found")
@@ -228,7 +227,7 @@ def _named(bad: BadFolder) -> None:
         bad.add(name + b".jpg", b"", "empty_file")
 
 
-def _no_files(bad: BadFolder, *, locks: bool) -> None:
+def _no_files(bad: BadFolder) -> None:
     """What stands where a photo might, and folders that lead nowhere, or back."""
     os.mkfifo(bad.path(b"pipe.jpg"))
     bad.expected[b"pipe.jpg"] = "unreadable"
@@ -244,9 +243,8 @@ def _no_files(bad: BadFolder, *, locks: bool) -> None:
     bad.expected[b"device.jpg"] = "unreadable"
     bad.path(b"folder.jpg/up").symlink_to("..")
     bad.path(b"round").symlink_to("folder.jpg/up/round")
-    if locks:
-        bad.add(b"closed.jpg", b"x", "unreadable").chmod(0)
-        bad.path(b"closed").mkdir()
-        bad.path(b"closed/a.jpg").write_bytes(b"x")
-        bad.path(b"closed").chmod(0)
-        bad.expected[b"closed"] = "unreadable"
+    bad.add(b"closed.jpg", b"x", "unreadable").chmod(0)
+    bad.path(b"closed").mkdir()
+    bad.path(b"closed/a.jpg").write_bytes(b"x")
+    bad.path(b"closed").chmod(0)
+    bad.expected[b"closed"] = "unreadable"
