@@ -64,8 +64,11 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo 'stop it and name an index of CPU builds; docs/install.md says which: TORCH_INDEX=URL'; \
 	fi
 	@# torch first and alone: nothing else may choose its build.
-	$(PIP) install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[train,dev]'
+	$(PIP) install --no-compile $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'
+	@# pip compiles one file after the other; here all cores do, and nobody imports packages' own tests.
+	@# A package may hold files that are no Python of this release: they stay as they are.
+	@$(BIN)/python -W ignore -m compileall -qq -j 0 -x 'site-packages/.*/tests/' $(VENV)/lib spider_cli trainer || true
 	@touch $@
 
 demo: $(STAMP)

@@ -245,14 +245,16 @@ class Auditor(ModelInUse):
             prepare=ready,
             threads=self.jobs,
         )
+        apart = steady  # until it is known what runs the model
         told: set[str] = set()  # what is true of all photos is said once
+        feed.at_once = 1 if apart else self.batch_size
         for batch in feed:
             if any(isinstance(one.photo, Photo) for one in batch):
                 self.open()  # once, and no photo's time
-            apart = steady and self.on_processor
+                apart = steady and self.on_processor
+                feed.at_once = 1 if apart else self.batch_size
             at_once = len(requests) if apart else self.batch_size
-            for group in [[one] for one in batch] if apart else [batch]:
-                yield from self._records(group, requests, told, at_once)
+            yield from self._records(batch, requests, told, at_once)
 
     def _records(
         self, batch: Sequence[Fed], requests: Sequence[Request], told: set[str], at_once: int

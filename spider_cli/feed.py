@@ -61,6 +61,8 @@ class Feed:
     ) -> None:
         self.photos = photos
         self.batch_size = batch_size
+        self.at_once = batch_size
+        """Photos per batch from now on; fewer where others would only wait, in memory."""
         self.max_decode_pixels = max_decode_pixels
         self.prepare = prepare
         self.threads = threads
@@ -129,7 +131,7 @@ class Feed:
                 batch, pixels = [], 0
             batch.append(Fed(source, photo, prepared))
             pixels += size
-            if len(batch) >= self.batch_size:
+            if len(batch) >= self.at_once:
                 yield batch
                 batch, pixels = [], 0
 
@@ -152,12 +154,14 @@ class Feed:
 
 
 class _Room:
-    """How many pixels of decoded photos may still wait for their turn."""
+    """How many pixels of decoded photos may still wait for their turn. Those under way count as
+    much as the last one had: what they have shows when they are decoded."""
 
     def __init__(self, pixels: int, threads: int) -> None:
         self._left = pixels
         self._threads = threads
         self._under_way = 0
+        self._last = 0
         self._changed = threading.Condition()
 
     def enter(self, seconds: float) -> bool:
@@ -165,7 +169,8 @@ class _Room:
         that is not so after so many seconds."""
 
         def free() -> bool:
-            return self._left > 0 and self._under_way < self._threads
+            left = self._left - self._under_way * self._last
+            return left > 0 and self._under_way < self._threads
 
         with self._changed:
             if not self._changed.wait_for(free, seconds):
@@ -177,6 +182,7 @@ class _Room:
         """It is decoded, and waits; 0 pixels where it failed."""
         with self._changed:
             self._left -= pixels
+            self._last = pixels or self._last
             self._under_way -= 1
             self._changed.notify()
 

@@ -128,7 +128,7 @@ class Grounder:
             point=point,
             probed=reading.probed,
             box=box_of_mask(segment.mask),
-            area=float(segment.mask.mean()),
+            area=np.count_nonzero(segment.mask) / segment.mask.size,
             mask=encode_mask(segment.mask),
             whole=False,
             probability=segment.probability if with_pixels else None,

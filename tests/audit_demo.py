@@ -35,7 +35,10 @@ Say = Callable[[str], None]
 Json = dict[str, Any]
 
 _START = datetime(2026, 11, 28, 9)
-_OF_TWENTY = ("broken", "raw", "heic", "raw", *["jpeg"] * 8, "heic", *["jpeg"] * 7)
+_OF_TWENTY = (
+    *("broken", "raw", "heic", "raw", "jpeg", "small", "jpeg", "small", "jpeg", "small"),
+    *("jpeg", "small", "heic", "jpeg", "small", "jpeg", "small", "jpeg", "small", "jpeg"),
+)
 """What the first twenty files are; the next ones likewise."""
 
 
@@ -48,12 +51,14 @@ class Plan:
     window: int = 200
     """Photos at either end, whose memory is compared."""
     jpeg: tuple[int, int] = (6000, 4000)
+    small: tuple[int, int] = (3000, 2000)
+    """Of the other JPEGs."""
     raw: tuple[int, int] = (2000, 1500)
     heic: tuple[int, int] = (4000, 3000)
     bases: int = 12
     """Different pictures among the JPEGs; a third as many of other kinds."""
     timed: int = 40
-    """JPEGs of 12 megapixels for the figure beside CleanVision; 0: of the shoot's own JPEGs."""
+    """JPEGs of 12 megapixels for the figures beside CleanVision; 0: no such figures."""
     options: tuple[str, ...] = ()
     """For spider."""
     pause: float = 0.5
@@ -83,10 +88,11 @@ class Watched:
 
 
 def make_shoot(originals: Sequence[Path], folder: Path, plan: Plan) -> list[Path]:
-    """Write the photos; of the full size they are about 2 GB, made in a few minutes."""
+    """Write the photos; of the full size they are over 1 GB, made in a few minutes."""
     folder.mkdir(parents=True)
     kinds: dict[str, list[bytes]] = {
-        "jpeg": [_jpeg(_picture(originals, n, plan.jpeg)) for n in range(plan.bases)]
+        name: [_jpeg(_picture(originals, first + n, size)) for n in range(plan.bases)]
+        for name, first, size in (("jpeg", 0, plan.jpeg), ("small", 25, plan.small))
     }
     few = max(1, plan.bases // 3)
     kinds["heic"] = [_heic(_picture(originals, 50 + n, plan.heic)) for n in range(few)]
@@ -111,7 +117,7 @@ def make_shoot(originals: Sequence[Path], folder: Path, plan: Plan) -> list[Path
         elif kind == "heic":
             content = _with_box(kinds["heic"][turn % few], number)
         else:
-            content = _with_exif(kinds["jpeg"][turn % plan.bases], taken)
+            content = _with_exif(kinds.get(kind, kinds["jpeg"])[turn % plan.bases], taken)
         if kind == "broken":
             content = _broken(content, number)
         suffix = {"raw": "dng", "heic": "heic"}.get(kind, "jpg")
@@ -150,7 +156,7 @@ def demonstrate(originals: Sequence[Path], work: Path, plan: Plan, say: Say) -> 
         "growth": last / first - 1,
         "kills": kept,
     }
-    return found | _beside_cleanvision(originals, work, plan, clean, shoot, say)
+    return found | (_beside_cleanvision(originals, work, plan, say) if plan.timed else {})
 
 
 def _killed(work: Path, plan: Plan, clean: Watched, say: Say) -> list[int]:
@@ -187,29 +193,14 @@ def _killed(work: Path, plan: Plan, clean: Watched, say: Say) -> list[int]:
     return told
 
 
-def _beside_cleanvision(
-    originals: Sequence[Path],
-    work: Path,
-    plan: Plan,
-    clean: Watched,
-    shoot: Sequence[Path],
-    say: Say,
-) -> Json:
-    if plan.timed:
-        photos = make_photos(originals, work / "timed", plan.timed, (4000, 3000))
-        options = ("--json", "--quiet", "--state", work / "timed.sqlite", *plan.options)
-        ran = run([sys.executable, "-m", "spider_cli", "audit", photos[0].parent, *options])
-        assert ran.code == 0 and len(ran.lines) == plan.timed
-        ours = 1 / ran.rate()
-    else:
-        photos = [
-            path for path, one in zip(shoot, clean.records, strict=True) if "error" not in one
-        ]
-        photos = [path for path in photos if path.suffix == ".jpg"]
-        ours = (clean.times[-1] - clean.times[0]) / len(shoot)
+def _beside_cleanvision(originals: Sequence[Path], work: Path, plan: Plan, say: Say) -> Json:
+    photos = make_photos(originals, work / "timed", plan.timed, (4000, 3000))
+    options = ("--json", "--quiet", "--state", work / "timed.sqlite", *plan.options)
+    ran = run([sys.executable, "-m", "spider_cli", "audit", photos[0].parent, *options])
+    assert ran.code == 0 and len(ran.lines) == plan.timed
+    ours = 1 / ran.rate()
     theirs = 1 / run([sys.executable, "-c", CLEANVISION, *photos]).rate(len(photos))
-    size = "12-megapixel" if plan.timed else "small"
-    say(f"seconds per {size} JPEG: spider audit {ours:.3f}, CleanVision {theirs:.3f}")
+    say(f"seconds per 12-megapixel JPEG: spider audit {ours:.3f}, CleanVision {theirs:.3f}")
     return {"audit_seconds_per_photo": ours, "cleanvision_seconds_per_photo": theirs}
 
 

@@ -153,3 +153,21 @@ def here(hub: "HubServer", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     # Whoever waits, here or in the client, need not.
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return cache
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """An S3 server on loopback; see `tests.ray_cluster`."""
+    from tests.ray_cluster import s3
+
+    with s3() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def cluster(s3_server: str) -> Iterator[Any]:
+    """A Ray cluster, started once for all tests, which knows the S3 server's variables."""
+    from tests.ray_cluster import ray_cluster
+
+    with ray_cluster() as started:
+        yield started

@@ -3,6 +3,11 @@
 Three nodes of Ray's own test cluster on this machine, over an S3 server on loopback: a node and the
 driver are killed, and the records are still those of a local run, each once. Then what the engine
 costs beside a local run, what a second worker brings, and that memory does not grow with the rows.
+
+The parts may be run one by one (``--parts``): OUT/engine.json gathers their figures, and the local
+run's records are kept in OUT/local.json for kills. At full size, on two idle cores, with T seconds
+a photo on one of them (0.13 to 0.15): the local run takes 2,000 T, kills 1,500 T, speed 3,800 T,
+memory 13,000 T, and each cluster half a minute more; some 50 minutes in all.
 """
 
 import argparse
@@ -25,12 +30,14 @@ import psutil
 from PIL import Image
 
 from tests.spider_cli.conftest import scene
-from tests.spider_cli.engines.same import alike, by_photo
+from tests.spider_cli.engines.same import alike
 
 ROOT = Path(__file__).parents[1]
 SPIDER = (sys.executable, "-m", "spider_cli", "audit")
 SHARDS = 40
-"""Of a run."""
+"""Of a run; but of those for memory, whose shards are of one size."""
+SHARD_OF_ROWS = 50
+PARTS = ("kills", "speed", "memory")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -40,23 +47,62 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--rows", type=int, nargs=2, default=(1000, 20_000))
-    parser.add_argument("--parts", nargs="*", default=["kills", "speed", "memory"])
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     asked = parser.parse_args()
     out: Path = asked.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, Any] = {"count": asked.count}
+    figures: dict[str, Any] = {}
     with working(out / "work") as work, s3_server() as s3:
-        make_photos(work / "shoot", asked.count, s3)
-        local, figures["local_seconds_per_photo"] = local_run(work)
-        print(f"local: {figures['local_seconds_per_photo']:.4f} s a photo")
-        if "kills" in asked.parts:
-            figures["kills"] = kills(work, local, s3)
-        if "speed" in asked.parts:
-            figures["speed"] = speed(work, asked.count, figures["local_seconds_per_photo"])
-        if "memory" in asked.parts:
-            figures["memory"] = memory(work, asked.rows)
-        (out / "engine.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        if {"kills", "speed"} & set(asked.parts):
+            make_photos(work / "shoot", asked.count, s3)
+            local, seconds = local_run(work, out / "local.json", timed="speed" in asked.parts)
+            say(f"local: {len(local)} photos, {seconds:.4f} s a photo, one thread")
+            figures |= {"count": asked.count, "local_seconds_per_photo": seconds}
+        for part in PARTS:
+            if part not in asked.parts:
+                continue
+            started = time.monotonic()
+            if part == "kills":
+                figures[part] = kills(work, local, s3)
+            elif part == "speed":
+                figures[part] = speed(work, asked.count, seconds)
+            else:
+                figures[part] = memory(work, asked.rows)
+            say(f"{part}: {(time.monotonic() - started) / 60:.1f} minutes")
+            figures = keep(out / "engine.json", figures)
     print(json.dumps(figures, indent=1))
+    sys.exit("; ".join(missed(figures)) or None)
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """What should have been shown, and was not, of the parts that were run."""
+    found: list[str] = []
+    for name in ("lost", "double", "from_nowhere", "unlike"):
+        count = figures.get("kills", {}).get(name, 0)
+        found += [f"{count} records {name.replace('_', ' ')}"] if count else []
+    speeds = figures.get("speed", {"overhead": 0, "speed_up_of_two": 2})
+    if speeds["overhead"] > 0.25:
+        found.append(f"an overhead of {speeds['overhead']:.1%}, more than 25%")
+    if speeds["speed_up_of_two"] < 1.6:
+        found.append(f"two workers are {speeds['speed_up_of_two']:.2f} times one, not 1.6")
+    for process in ("driver", "worker"):
+        growth = figures.get("memory", {}).get(f"growth_{process}", 0)
+        if growth > 0.1:
+            found.append(f"memory of the {process} grew by {growth:.1%}")
+    return found
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def keep(file: Path, figures: dict[str, Any]) -> dict[str, Any]:
+    """Write the figures, beside those of other parts that are there; all of them."""
+    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    if known.get("count", figures.get("count")) == figures.get("count", known.get("count")):
+        figures = known | figures
+    file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    return figures
 
 
 # -- the world around ------------------------------------------------------------------------------
@@ -141,8 +187,20 @@ def make_photos(folder: Path, count: int, s3: Any) -> None:
         s3.put_object(Bucket="photos", Key=f"shoot/{path.name}", Body=path.read_bytes())
 
 
-def local_run(work: Path) -> tuple[dict[str, Any], float]:
-    """Records by name, and seconds a photo once it is under way; on one thread, as a worker."""
+def local_run(work: Path, kept: Path, *, timed: bool) -> tuple[dict[str, Any], float]:
+    """Records by name, and seconds a photo once it is under way; on one thread, as a worker.
+
+    Args:
+        kept: of an earlier run, over as many photos, with the same weights.
+        timed: its seconds count, so that an earlier run's will not do.
+    """
+    from spider_cli.auditor import Auditor
+
+    revision, count = Auditor("nano").revision, len(list((work / "shoot").iterdir()))
+    if kept.exists() and not timed:
+        known = json.loads(kept.read_text("utf-8"))
+        if (known["revision"], len(known["records"])) == (revision, count):
+            return known["records"], known["seconds"]
     told: list[tuple[float, str]] = []
     args = ["shoot", "--device", "cpu", "--jobs", "1", "--json", "--quiet", "--fresh"]
     run = subprocess.Popen(
@@ -159,16 +217,20 @@ def local_run(work: Path) -> tuple[dict[str, Any], float]:
     assert run.wait() == 3, run.returncode
     start = len(told) // SHARDS
     seconds = (told[-1][0] - told[start][0]) / (len(told) - 1 - start)
-    records = [json.loads(line) for _, line in told]
-    return {Path(record["photo"]).name: record for record in records}, seconds
+    found = [json.loads(line) for _, line in told]
+    records = {Path(record["photo"]).name: record for record in found}
+    made = {"revision": revision, "seconds": seconds, "records": records}
+    kept.write_text(json.dumps(made), "utf-8")
+    return records, seconds
 
 
-def driver(
-    work: Path, count: int, *args: str, log: str = "driver.log"
-) -> "subprocess.Popen[bytes]":
-    """A run on an engine, over so many photos."""
-    size = str(max(1, count // SHARDS))
-    own = ["--engine", "ray", "--device", "cpu", "--shard-size", size, "--batch-size", "4"]
+def shard_size(count: int) -> int:
+    return max(1, count // SHARDS)
+
+
+def driver(work: Path, size: int, *args: str, log: str = "driver.log") -> "subprocess.Popen[bytes]":
+    """A run on an engine, to shards of a size."""
+    own = ["--engine", "ray", "--device", "cpu", "--shard-size", str(size), "--batch-size", "4"]
     with (work / log).open("wb") as stream:
         return subprocess.Popen(
             [*SPIDER, *args, *own],
@@ -198,10 +260,10 @@ def kills(work: Path, local: dict[str, Any], s3: Any) -> dict[str, Any]:
         return [one["Key"] for page in pages for one in page.get("Contents", ())]
 
     where = ["s3://photos/shoot", "--output", "s3://photos/records"]
-    count = len(local)
-    shards = -(-count // max(1, count // SHARDS))
+    size = shard_size(len(local))
+    shards = -(-len(local) // size)
     with cluster(1, 1, 1) as made:
-        run = driver(work, count, *where, "--ray-address", made.address, log="killed.log")
+        run = driver(work, size, *where, "--ray-address", made.address, log="killed.log")
         wait_for(lambda: len(parts()) >= max(1, shards // 5), run)
         made.remove_node(made.list_all_nodes()[-1], allow_graceful=False)
         before_node = len(parts())
@@ -210,26 +272,28 @@ def kills(work: Path, local: dict[str, Any], s3: Any) -> dict[str, Any]:
         run.wait()
         before_driver = len(parts())
         assert before_driver < shards, "all was done before the driver could be killed"
-        again = driver(work, count, *where, "--ray-address", made.address, log="again.log")
-        assert again.wait() == 3, (work / "again.log").read_text()
+        again = driver(work, size, *where, "--ray-address", made.address, log="again.log")
+        assert again.wait() in (0, 3), (work / "again.log").read_text()
     records = [
         json.loads(line)
         for key in parts()
         for line in s3.get_object(Bucket="photos", Key=key)["Body"].read().splitlines()
     ]
-    found = {Path(name).name: record for name, record in by_photo(records).items()}
-    assert set(found) == set(local), "photos are lost, or come from nowhere"
-    unlike = [name for name in local if not same(local[name], found[name])]
-    assert not unlike, f"{len(unlike)} records differ, {unlike[:3]} among them"
-    return {
+    found = {Path(record["photo"]).name: record for record in records}
+    told = {
         "nodes": 3,
+        "photos": len(local),
         "shards": shards,
         "shards_before_the_node_died": before_node,
         "shards_before_the_driver_died": before_driver,
         "records": len(records),
-        "lost": 0,
-        "double": 0,
+        "lost": len(set(local) - set(found)),
+        "double": len(records) - len(found),
+        "from_nowhere": len(set(found) - set(local)),
+        "unlike": sum(name in found and not same(local[name], found[name]) for name in local),
     }
+    say(f"kills: {told}")
+    return told
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -251,7 +315,7 @@ def speed(work: Path, count: int, local: float) -> dict[str, Any]:
             options = ["--workers", str(workers), "--decoders", "1"]
             started = time.monotonic()
             where = ["shoot", "--output", str(out), "--ray-address", made.address]
-            run = driver(work, count, *where, *options)
+            run = driver(work, shard_size(count), *where, *options)
             assert run.wait() == 3, (work / "driver.log").read_text()
             whole = time.monotonic() - started
         ended = sorted(path.stat().st_mtime for path in out.glob("part-*.jsonl"))
@@ -264,11 +328,8 @@ def speed(work: Path, count: int, local: float) -> dict[str, Any]:
         }
     one, two = (figures[f"workers_{count}"]["seconds_per_photo"] for count in (1, 2))
     figures |= {"overhead": one / local - 1, "speed_up_of_two": one / two}
-    print(
-        f"overhead {figures['overhead']:+.1%}, two workers {figures['speed_up_of_two']:.2f} times"
-    )
-    assert figures["overhead"] <= 0.25
-    assert figures["speed_up_of_two"] >= 1.6
+    say(f"one worker {one:.4f} s a photo, overhead {figures['overhead']:+.1%}; two workers")
+    say(f"{two:.4f} s a photo, {figures['speed_up_of_two']:.2f} times as fast as one")
     return figures
 
 
@@ -299,7 +360,11 @@ class Peaks:
 def memory(work: Path, rows: tuple[int, int]) -> dict[str, Any]:
     """Peaks over a short manifest and a long one."""
     figures: dict[str, Any] = {}
-    photos = sorted((work / "shoot").iterdir())
+    (work / "tiny").mkdir()
+    for name in ("coffee", "rocket"):  # of whose quality there is little to say: no rows take less
+        with Image.open(ROOT / "docs" / "photos" / f"{name}.jpg") as photo:
+            photo.resize((32, 32)).save(work / "tiny" / f"{name}.png")
+    photos = sorted((work / "tiny").iterdir())
     for count in rows:
         folder = work / f"rows-{count}"
         folder.mkdir()
@@ -311,21 +376,26 @@ def memory(work: Path, rows: tuple[int, int]) -> dict[str, Any]:
         (work / f"{count}.txt").write_text("".join(lines), "utf-8")
         with cluster(2) as made:
             where = ["--output", str(work / f"memory-{count}"), "--ray-address", made.address]
-            run = driver(work, count, f"{count}.txt", *where, log=f"memory-{count}.log")
+            started = time.monotonic()
+            run = driver(work, SHARD_OF_ROWS, f"{count}.txt", *where, log=f"memory-{count}.log")
             peaks = Peaks()
             thread = threading.Thread(target=peaks.watch, args=(run,))
             thread.start()
             code = run.wait()
             peaks.stop.set()
             thread.join()
-            assert code == 3, (work / f"memory-{count}.log").read_text()
-        figures[str(count)] = {"driver": peaks.driver, "worker": peaks.workers}
+            assert code == 0, (work / f"memory-{count}.log").read_text()
+        figures[str(count)] = {
+            "driver": peaks.driver,
+            "worker": peaks.workers,
+            "seconds": time.monotonic() - started,
+        }
+        say(f"memory, {count} rows: {figures[str(count)]}")
+        shutil.rmtree(folder)
     few, many = (figures[str(count)] for count in rows)
     for kind in ("driver", "worker"):
         figures[f"growth_{kind}"] = many[kind] / few[kind] - 1
-    print(f"memory: {figures}")
-    assert figures["growth_driver"] <= 0.1
-    assert figures["growth_worker"] <= 0.1
+    say(f"memory: driver {figures['growth_driver']:+.1%}, worker {figures['growth_worker']:+.1%}")
     return figures
 
 

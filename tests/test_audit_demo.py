@@ -8,14 +8,14 @@ from pathlib import Path
 from tests.audit_demo import Plan, demonstrate, make_shoot
 
 SMALL = Plan(
-    count=24,  # more than are judged ahead of what is told
-    kills=2,
+    count=18,  # more than are judged ahead of what is told
+    kills=1,  # more of them, and quicker: tests/spider_cli/audit/test_state_runs.py
     window=4,
     jpeg=(96, 64),
     raw=(64, 48),
     heic=(96, 64),
     bases=3,
-    timed=0,
+    timed=0,  # beside CleanVision: tests/test_throughput.py
     pause=0,
     options=("--batch-size", "1"),
 )
@@ -38,8 +38,9 @@ def test_a_killed_audit_ends_as_one_that_was_not(photos: Path, tmp_path: Path) -
         (Path(out) / "audit.json").write_text(text, encoding="utf-8")
     assert len(found["kills"]) == plan.kills
     assert all(0 < told < plan.count for told in found["kills"])
-    assert found["audit_seconds_per_photo"] > 0
-    assert found["cleanvision_seconds_per_photo"] > 0
+    if plan.timed:
+        assert found["audit_seconds_per_photo"] > 0
+        assert found["cleanvision_seconds_per_photo"] > 0
     # The small one ends before all that is loaded once has been.
     assert abs(found["growth"]) < (FLAT if count else 0.5)
 

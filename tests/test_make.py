@@ -30,18 +30,21 @@ def plan(tool: Callable[[str], str]) -> Plan:
 
 
 def installs(commands: list[str]) -> list[str]:
-    return [
-        command.partition("install ")[2].strip() for command in commands if " -m pip " in command
-    ]
+    said = [command.partition("install ")[2] for command in commands if " -m pip " in command]
+    return [" ".join(one.split()) for one in said]
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_a_first_run_sets_up_with_torch_first(plan: Plan, tmp_path: Path, target: str) -> None:
     commands = plan(target, f"VENV={tmp_path / 'venv'}")
     assert installs(commands) == [
-        "-c constraints.txt torch",
-        "-c constraints.txt -e '.[train,dev]'",
+        "--no-compile -c constraints.txt torch",
+        "--no-compile -c constraints.txt -e '.[train,dev]'",
     ]
+    # Else every process would compile them again where Python is told to write no bytecode.
+    [compiled] = [command for command in commands if "-m compileall" in command]
+    assert f"{tmp_path / 'venv'}/lib spider_cli trainer" in compiled
+    assert commands.index(compiled) > max(n for n, one in enumerate(commands) if " -m pip " in one)
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
@@ -61,8 +64,8 @@ def test_a_set_up_older_than_the_pins_is_done_again(plan: Plan, tmp_path: Path) 
 def test_torch_comes_from_the_index_that_is_named(plan: Plan, tmp_path: Path) -> None:
     commands = plan("install", f"VENV={tmp_path / 'venv'}", "TORCH_INDEX=https://torch.example/cpu")
     assert installs(commands) == [
-        "--no-deps --index-url https://torch.example/cpu -c constraints.txt torch",
-        "-c constraints.txt -e '.[train,dev]'",
+        "--no-compile --no-deps --index-url https://torch.example/cpu -c constraints.txt torch",
+        "--no-compile -c constraints.txt -e '.[train,dev]'",
     ]
 
 

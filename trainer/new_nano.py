@@ -83,6 +83,7 @@ def new_nano(
         grid=_GRID,
         pooled=_POOLED,
         families=True,
+        levels=True,
         vision_surroundings=True,
         statistics_dropout=dropout,
         overview_tiled=_OVERVIEW_TILED,
@@ -106,6 +107,9 @@ def new_nano(
                 values.normal_(std=values.shape[1] ** -0.5)  # these, too
         model.projector.family_name.weight.normal_(std=0.5)
         model.projector.place.weight.normal_(std=0.2)
+        assert model.projector.levels is not None and model.projector.told_levels is not None
+        nn.init.zeros_(model.projector.levels.weight)  # nothing is known yet
+        model.projector.told_levels.weight.normal_(std=1.0)
         rare = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
         told = model.projector.readout[-2]
         assert isinstance(told, nn.Linear)

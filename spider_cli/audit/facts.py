@@ -21,7 +21,7 @@ from spider_cli.photos import Photo
 from spider_cli.pixels import Pixels
 from spider_cli.shot_facts import Facts
 
-__all__ = ["facts_of", "look_of"]
+__all__ = ["can_hash", "facts_of", "look_of"]
 
 _MOST_CHARACTERS = 100
 _DNG_SERIAL = 50735
@@ -63,7 +63,7 @@ def look_of(pixels: Pixels) -> str | None:
     None where imagehash is not installed. It is made from every n-th pixel of every n-th row: what
     the hash compares are brightnesses of large parts, each a mean of dozens of those.
     """
-    if not _can_hash():
+    if not can_hash():
         return None
     import imagehash
 
@@ -73,7 +73,8 @@ def look_of(pixels: Pixels) -> str | None:
 
 
 @cache
-def _can_hash() -> bool:
+def can_hash() -> bool:
+    """Is imagehash installed?"""
     return find_spec("imagehash") is not None
 
 

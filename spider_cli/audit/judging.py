@@ -51,6 +51,8 @@ class Judged:
     """Where previews are made, and the photo was judged just now."""
     known: bool = False
     """It was judged by an earlier run."""
+    lacks: str = ""
+    """Why its pictures are not there, where a full disk took none: what was found stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Judge:
         auditor: what looks at them.
         pictures: where the pictures of each photo's worst region go, if anywhere.
         previews: make small pictures for reports.
+        amend: is given an earlier run's record that `again` has added something to.
+        ends: a full disk under the pictures ends it; else photos go without (`Judged.lacks`).
     """
 
     def __init__(
@@ -77,14 +81,19 @@ class Judge:
         *,
         pictures: "Pictures | None" = None,
         previews: bool = False,
+        amend: "Callable[[Shot, Record], object] | None" = None,
+        ends: bool = True,
     ) -> None:
         self.auditor = auditor
+        self._ends = ends
+        self._amend = amend
         self._pictures = pictures
         self._previews = previews
         self._plans: dict[Source, Plan] = {}
         self._facts: _Laid[Facts] = _Laid()
         self._read: dict[int, Facts] = {}
         self._made: _Laid[Preview] = _Laid()
+        self._lacking: _Laid[str] = _Laid()
 
     def refused(self, shot: "Shot") -> Judged | None:
         """Find a place for the shot's pictures; its failure where they have none.
@@ -105,18 +114,37 @@ class Judge:
         Args:
             record: of the same photo, judged by the same model in the same way.
         """
-        named = named_as(shot, record)
+        named = named_as(shot, self._hashed(shot, record))
         plan = self._plans.get(shot.photo)
-        if isinstance(record.outcome, Audited) and isinstance(record.outcome.region, Grounding):
+        outcome = named.outcome
+        if isinstance(outcome, Audited) and isinstance(outcome.region, Grounding):
             files = None
             if plan is not None:
                 # Unlike Path.is_file it says of a name that is too long that there is none.
                 if not all(os.path.isfile(path) for path in plan):  # noqa: PTH113
                     return None
                 files = plan.files
-            region = replace(record.outcome.region, files=files)
-            named = replace(named, outcome=replace(record.outcome, region=region))
+            region = replace(outcome.region, files=files)
+            named = replace(named, outcome=replace(outcome, region=region))
         return Judged(shot, named, known=True)
+
+    def _hashed(self, shot: "Shot", record: Record) -> Record:
+        """The record with the hash that bursts need, also if imagehash was not there at first."""
+        from spider_cli.audit.facts import can_hash, look_of
+        from spider_cli.photos import open_photo
+
+        outcome = record.outcome
+        if not isinstance(outcome, Audited) or outcome.facts.look is not None or not can_hash():
+            return record
+        try:
+            photo = open_photo(shot.photo, max_decode_pixels=self.auditor.max_decode_pixels)
+        except PhotoError:  # it is changing this moment: the next run will tell
+            return record
+        facts = replace(outcome.facts, look=look_of(photo.pixels))
+        hashed = replace(record, outcome=replace(outcome, facts=facts))
+        if self._amend is not None:
+            self._amend(shot, hashed)
+        return hashed
 
     def judged(self, shots: Iterable["Shot | Decoded"]) -> Generator[Judged, None, None]:
         """Each shot in order, each file decoded once.
@@ -126,7 +154,7 @@ class Judge:
                 bear the shot's own source.
 
         Raises:
-            UsageError: the disk that pictures go to is full.
+            UsageError: the disk that pictures go to is full, and that ends it.
         """
         in_hand: deque[Shot] = deque()
 
@@ -152,7 +180,8 @@ class Judge:
             shot = in_hand.popleft()
             record = _one(shot, records, self._facts.take(shot.photo))
             preview = self._made.take(shot.photo)
-            yield Judged(shot, record, None if record.failed else preview)
+            lacks = self._lacking.take(shot.photo) or ""
+            yield Judged(shot, record, None if record.failed else preview, lacks=lacks)
 
     @property
     def _draws(self) -> bool:
@@ -180,26 +209,29 @@ class Judge:
                 probability = region.probability if isinstance(region, Grounding) else None
                 self._made.lay(source, preview_of_photo(job.photo.pixels, probability))
             if isinstance(region, Grounding) and self._pictures is not None:
-                region = self._written(self._pictures, self._plans[source], region)
+                region = self._written(self._pictures, source, region)
             if isinstance(region, Grounding):
                 return replace(region, pixels=None, probability=None)
             return region
 
         return replace(request, read=draw)
 
-    def _written(self, pictures: "Pictures", plan: "Plan", region: Grounding) -> Grounding:
+    def _written(self, pictures: "Pictures", source: Source, region: Grounding) -> Grounding:
         try:
-            return pictures.write(plan, region)
+            return pictures.write(self._plans[source], region)
         except PhotoError as error:
             cause = error.__cause__
             if not isinstance(cause, OSError) or cause.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            # The next photo would fail, too, and all after it.
-            raise UsageError(
-                f"cannot write into {pictures.folder}: {cause.strerror}",
-                hint="make room, and run the same again: what was judged is kept",
-                code="no_room",
-            ) from error
+            if self._ends:
+                raise UsageError(
+                    f"cannot write into {pictures.folder}: {cause.strerror}",
+                    hint="make room, and run the same again: what was judged is kept",
+                    code="no_room",
+                ) from error
+            # Hours of other photos may follow: that is no reason to lose what is found of them.
+            self._lacking.lay(source, error.message)
+            return region
 
 
 class _Laid(Generic[Item]):

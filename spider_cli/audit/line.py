@@ -41,17 +41,6 @@ class Line:
         self._waiting = 0
         self._ahead = 3 * judge.auditor.batch_size + 2 * judge.auditor.jobs
 
-    def fed(self, shots: Iterable[Shot]) -> Iterator[Shot]:
-        """`shots`, and at their end all that is in hand is judged and kept.
-
-        For who asks for more shots, and may then wait for another run to end: that one waits for
-        what this one has in hand.
-        """
-        yield from shots
-        for place, item in enumerate(self._line):
-            if isinstance(item, Shot):
-                self._line[place] = self._next()
-
     def judged(self, shots: Iterable[tuple[Shot, Record | None] | None]) -> Iterator[Judged]:
         """Each shot judged, by this run or an earlier one.
 
@@ -68,7 +57,6 @@ class Line:
                     self._line.popleft()
                     yield self._next()
                     yield from self._due()
-            yield from self._due()  # what `fed` judged when the shots ended
             while self._waiting:
                 self._line.popleft()
                 yield self._next()

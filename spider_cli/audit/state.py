@@ -135,11 +135,13 @@ class State:
                 self._in_hand[seen.photo.path] = seen
         return record
 
-    def each(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, Record | None]]:
-        """Every shot once, with its record; None: judge it, then call `keep`.
+    def each(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, Record | None] | None]:
+        """Every shot once, with its record; None for that: judge it, then call `keep`.
 
         In order, but for those that another run has in hand this moment: they come when it is done
-        with them, or at the end. So two runs over one folder share the work.
+        with them, or at the end. So two runs over one folder share the work. None in place of a
+        shot says that another run is waited for, which may wait for this one: all that is in hand
+        must be judged and kept before more is asked for.
         """
         others: list[Shot] = []
         for shot in shots:
@@ -150,11 +152,14 @@ class State:
                 yield shot, record
             if others and self._came(others[0]):
                 yield others[0], self.known(others.pop(0))
+        if others:
+            yield None
         until = time.monotonic() + _SHARING
         while others:
             if self._came(others[0]):
                 until = time.monotonic() + _SHARING
             elif time.monotonic() < until and not self._claim(others[0]):
+                yield None
                 time.sleep(_PAUSE)
                 continue
             yield others[0], self.known(others.pop(0))
@@ -254,6 +259,16 @@ class State:
             done = True
         self.not_kept += good and not done
         return good and done
+
+    def amend(self, shot: Shot, record: Record) -> None:
+        """Replace the record that `known` or `each` gave for a shot; its pictures stay."""
+        number = self._dealt_with.get(absolute(shot.photo.path))
+        if number is None or self._read_only:
+            return
+        with self._trying(), changing(self._database):
+            self._database.execute(
+                "UPDATE judgements SET record = ? WHERE id = ?", (packed(record), number)
+            )
 
     def _write(self, seen: SeenShot, record: Record, preview: Preview | None) -> None:
         now = time.time()

@@ -68,6 +68,9 @@ class TakenBack:
     started: float
     """Seconds since 1970."""
     sidecars: tuple[Undone, ...]
+    earlier: int = 0
+    """How many sidecars the run before it wrote, which can be taken back next."""
+    earlier_started: float = 0.0
 
 
 class Run:
@@ -197,7 +200,9 @@ class Journal:
             return None
         last, started, _ = wanted[0]
         done = tuple(self._undo_one(last, path, dry_run) for run, _, path in wanted if run == last)
-        return TakenBack(last, started, done)
+        rest = [one for one in wanted if one[0] != last]
+        before = [one for one in rest if one[0] == rest[0][0]]
+        return TakenBack(last, started, done, len(before), before[0][1] if before else 0.0)
 
     def _undo_one(self, run: int, path: Path, dry_run: bool) -> Undone:
         name = os.fsencode(path)

@@ -74,16 +74,18 @@ class Ending:
             messages.plain(f"{said}: {copier.files} files {done}")
         return failed
 
-    def sum_up(self, fresh: int, rater: "Rater | None") -> None:
+    def sum_up(self, fresh: int, rater: "Rater | None", *, lacking: int) -> None:
         """Say on stderr how it went.
 
         Args:
             fresh: photos that were judged by this run.
+            lacking: photos whose pictures found no room.
         """
         failed = sum(one.failed for one in self.shots)
         parts = [f"{fresh} judged now", f"{max(0, len(self.shots) - failed - fresh)} known before"]
         parts += [f"{failed} failed"] if failed else []
         parts.append(f"{sum(bool(one.flagged) for one in self.shots)} flagged")
+        parts += [f"{lacking} without pictures, for want of room"] if lacking else []
         if rater is not None and not self.asked.dry_run:
             parts.append(f"{rater.written} sidecars written")
         if rater is not None and rater.unnumbered:

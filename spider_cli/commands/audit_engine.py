@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from spider_cli.commands.audit_options import Asked
-from spider_cli.commands.engine_options import OnEngine
+from spider_cli.commands.engine_options import OnEngine, check_engine_options, typed
 from spider_cli.commands.options import Common
 from spider_cli.commands.running import auditor_for, prepare, tell_failure
 from spider_cli.errors import PhotoError, UsageError
@@ -38,12 +38,11 @@ def check_engine(common: Common, asked: Asked) -> None:
         UsageError: one doesn't.
     """
     if asked.engine == "local":
-        for field in fields(OnEngine):
-            if field.name != "engine" and _typed(common, field.name):
-                raise UsageError(f"{_flag(field.name)} goes with --engine ray")
+        own = [field.name for field in fields(OnEngine) if field.name != "engine"]
+        check_engine_options(common.context, asked.engine, own)
         return
     for name in _NOT_HERE.split():
-        if _typed(common, name):
+        if typed(common.context, name):
             raise UsageError(
                 f"{_flag(name)} does not go with --engine {asked.engine}",
                 hint="its records are shards, for other programs to read (docs/scale.md)",
@@ -231,11 +230,6 @@ class _Tally:
     def gate_failed(self) -> bool:
         """Is a photo of this run below ``--fail-under``, or without a number?"""
         return self.below > 0 or self.unscored > 0
-
-
-def _typed(common: Common, name: str) -> bool:
-    source = common.context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _flag(name: str) -> str:

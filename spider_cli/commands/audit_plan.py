@@ -124,6 +124,10 @@ def planned(common: Common, asked: Asked) -> AuditPlan:
     if asked.format is not None and "format" in forms:
         template = parse_template(asked.format)
     reports = planned_reports(asked.report or (), overwrite=common.force)
+    for flag, file in (("--output", common.output), ("--state", asked.state)):
+        for report in reports:
+            if file and _absolute(Path(file)) == _absolute(report.target):
+                raise UsageError(f"{flag} and --report both name {file}")
     copier = _copier(common, asked)
     pictures = None if asked.out is None else _pictures(asked.out, overwrite=common.force)
     return AuditPlan(

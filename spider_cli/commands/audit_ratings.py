@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,5 +73,13 @@ def undo(common: Common, asked: Asked) -> None:
         else:
             more = f" ({one.message})" if one.message else ""
             typer.echo(messages.printable(f"{one.path}: {one.outcome}{more}"))
+    if taken.earlier and not common.quiet:
+        # One that was interrupted and went on is two.
+        when = datetime.fromtimestamp(taken.earlier_started)
+        count = "1 sidecar" if taken.earlier == 1 else f"{taken.earlier:,} sidecars"
+        messages.plain(
+            f"an earlier run, of {when.day} {when:%B %Y, %H:%M}, wrote {count}: --undo once more "
+            "takes these back"
+        )
     if failed:
         raise typer.Exit(ExitCode.SOME_PHOTOS_FAILED)

@@ -19,7 +19,7 @@ from spider_cli.commands.options import Common
 from spider_cli.commands.progress import Progress
 from spider_cli.commands.running import auditor_for, outputs, prepare, tell_failure, tell_loaded
 from spider_cli.commands.startup import loading_first
-from spider_cli.errors import PhotoError
+from spider_cli.errors import PhotoError, UsageError
 from spider_cli.extras import Waiting
 from spider_cli.outputs import messages
 
@@ -64,7 +64,7 @@ def run_audit(common: Common, asked: Asked, plan: AuditPlan) -> tuple[int, bool]
         if waiting and not common.quiet:
             messages.warning(str(waiting))
         auditor = auditor_for(common, jobs=asked.jobs)
-        state = stack.enter_context(_state(common, asked, auditor))
+        state = _state_or_passing(common, asked, auditor, stack)
         spool = stack.enter_context(Spool())
         if asked.watch:
             from spider_cli.audit.watch import ending
@@ -87,7 +87,7 @@ def run_audit(common: Common, asked: Asked, plan: AuditPlan) -> tuple[int, bool]
         end = Ending(common, asked, plan, shown, spool, state)
         running.failed += end.write(printers)
         if not common.quiet:
-            end.sum_up(running.fresh, rater)
+            end.sum_up(running.fresh, rater, lacking=running.lacking)
         return running.failed, end.gate_failed()
 
 
@@ -168,6 +168,28 @@ def _state(common: Common, asked: Asked, auditor: "Auditor", *, read_only: bool 
     )
 
 
+def _state_or_passing(
+    common: Common, asked: Asked, auditor: "Auditor", stack: contextlib.ExitStack
+) -> "State":
+    """The state; where it cannot be had and nobody is to blame, one that ends with the run.
+
+    Raises:
+        UsageError: the file that was named is none of ours, or broken.
+    """
+    import tempfile
+
+    try:
+        return stack.enter_context(_state(common, asked, auditor))
+    except UsageError as error:
+        chosen = asked.state is not None and error.code != "state_locked"
+        if chosen or error.code not in ("state_locked", "state_unusable", "state_full"):
+            raise
+        messages.warning(f"{error.message}: what this audit finds is not kept for the next one")
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="spider-audit-"))
+        passing = replace(asked, state=str(Path(folder) / "audit.sqlite"))
+        return stack.enter_context(_state(common, passing, auditor))
+
+
 # -- shot by shot ----------------------------------------------------------------------------------
 
 
@@ -186,7 +208,13 @@ def _judged(
     pictures = None
     if plan.pictures is not None:
         pictures = Pictures(marked(plan.pictures), overwrite=True)
-    judge = Judge(auditor, pictures=pictures, previews=plan.shows_pictures)
+    judge = Judge(
+        auditor,
+        pictures=pictures,
+        previews=plan.shows_pictures,
+        amend=state.amend,
+        ends=False,
+    )
 
     def keep(shot: "Shot", record: "Record", preview: "Preview | None") -> None:
         state.keep(shot, _without_files(record), preview)
@@ -195,7 +223,7 @@ def _judged(
     if watch:
         coming = (None if shot is None else (shot, state.known(shot)) for shot in shots)
         return line.judged(coming)
-    return line.judged(state.each(line.fed(shot for shot in shots if shot is not None)))
+    return line.judged(state.each(shot for shot in shots if shot is not None))
 
 
 def _without_files(record: "Record") -> "Record":
@@ -220,7 +248,9 @@ class _Running:
     spool: "Spool"
     shots: "dict[Path, Summary]" = field(default_factory=dict)
     failed: int = 0
-    """Photos, and ratings."""
+    """Photos, ratings, and pictures for which there was no room."""
+    lacking: int = 0
+    """Photos without the pictures that were asked for: their disk is full."""
     fresh: int = 0
     """Photos that were judged by this run."""
 
@@ -233,6 +263,7 @@ class _Running:
         self.failed += record.failed
         self.fresh += not (judged.known or record.failed)
         tell_failure(record, quiet=self.common.quiet)
+        self._tell_lacking(judged.lacks)
         summary = summed_up(self.spool.add(record), judged.shot, record)
         # Under a watch, one that changed is judged again, and a RAW file that came first was alone.
         self.shots[judged.shot.photo.path] = summary
@@ -243,6 +274,17 @@ class _Running:
                 printer.show(summary, record)
         self._rate(judged.shot, record)
         self.check_room()
+
+    def _tell_lacking(self, why: str) -> None:
+        """Once: where one photo's pictures have no room, others' will have none."""
+        if why and not self.lacking:
+            messages.error(
+                why,
+                "the audit goes on, and counts photos without pictures; make room, and run the "
+                "same again for these",
+            )
+        self.lacking += bool(why)
+        self.failed += bool(why)
 
     def _rate(self, shot: "Shot", record: "Record") -> None:
         if self.rater is None:

@@ -55,6 +55,7 @@ def findings() -> Iterator[Finding]:
     yield torchvision()
     yield trainer()
     yield cache()
+    yield from settings()
     yield bundled_model()
     yield device()
 
@@ -147,6 +148,38 @@ def cache() -> Finding:
         return Finding("cache", "problem", detail, "set SPIDER_CACHE to a folder of yours")
     there = "" if folder.exists() else ", not made yet"
     return Finding("cache", "ok", f"{folder} ({why}{there})")
+
+
+def settings() -> Iterator[Finding]:
+    """Which files of settings count in this folder, whether they can be used, and what in them is
+    not taken."""
+    from spider_cli.config.files import passed_over, places, read, switched_off, user_file
+    from spider_cli.config.known import leaves, names
+    from spider_cli.config.settings import check, ignored
+
+    if switched_off():
+        yield Finding("settings", "ok", "no file is read: SPIDER_NO_CONFIG says so")
+        return
+    for path in passed_over():
+        detail = f"{path} is not read: it belongs to neither you nor who owns this folder"
+        yield Finding("settings", "warning", detail, "where it is yours, make it so: chown")
+    found = places()
+    for layer, path in found:
+        name = f"settings, {layer}'s"
+        try:
+            file = read(layer, path)
+            check(file)
+        except SpiderError as error:
+            yield Finding(name, "problem", error.message, error.hint)
+            continue
+        commands = (command for one in names() for command in leaves(one))
+        refused = dict.fromkeys(str(one) for two in commands for one in ignored([file], two))
+        for line in refused:
+            yield Finding(name, "warning", line)
+        if not refused:
+            yield Finding(name, "ok", f"{path} (spider config show lists what it sets)")
+    if not found:
+        yield Finding("settings", "ok", f"no spider.toml here or above, and no {user_file()}")
 
 
 def bundled_model() -> Finding:

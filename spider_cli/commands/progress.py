@@ -56,13 +56,13 @@ class Progress:
         self._before += known
         pace = (self.done - self._before) / max(time.monotonic() - self._started, 1e-6)
         if self.total is None:
-            self._draw(f"{self.done} done, {pace:.1f}/s")
+            self._draw(", ".join(filter(None, (f"{self.done} done", _pace(pace)))))
             return
         share = min(1.0, self.done / max(self.total, 1))
         bar = "=" * int(_BAR * share)
         told = f"{self.done}/{self.total}"
         if pace:
-            told += f", {pace:.1f}/s, {_time(max(0, self.total - self.done) / pace)} left"
+            told += f", {_pace(pace)}, {_time(max(0, self.total - self.done) / pace)} left"
         self._draw(f"{self._label}[{bar:<{_BAR}}] {told}")
 
     def _draw(self, text: str) -> None:
@@ -75,6 +75,13 @@ class Progress:
                 sys.stderr.flush()
             except (OSError, ValueError):
                 self._shown = False
+
+
+def _pace(pace: float) -> str:
+    """``2.4/s``; of what takes long ``38 s each``; "" where nothing is known."""
+    if pace >= 0.1:
+        return f"{pace:.1f}/s"
+    return f"{_time(1 / pace)} each" if pace > 0 else ""
 
 
 def _time(seconds: float) -> str:

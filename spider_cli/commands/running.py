@@ -13,7 +13,7 @@ import typer
 
 from spider_cli.commands.options import Common, given
 from spider_cli.commands.progress import Progress
-from spider_cli.commands.startup import loading_first, show_torchao
+from spider_cli.commands.startup import BOTO3, SCIPY, loading_first, show_torchao
 from spider_cli.errors import ExitCode, UsageError
 from spider_cli.extras import Waiting
 from spider_cli.outputs import messages
@@ -62,7 +62,7 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
         with Progress(_total(common, records_each), shown=not common.quiet) as progress:
             if not common.quiet:
                 auditor.told = lambda loaded: tell_loaded(loaded, progress, bundled=common.debug)
-            for record in loading_first(ask(auditor, photos)):
+            for record in loading_first(ask(auditor, photos), (BOTO3, SCIPY)):
                 progress.clear()
                 failed += record.failed
                 tell_failure(record, quiet=common.quiet)

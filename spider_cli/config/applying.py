@@ -8,11 +8,14 @@ from typing import Any
 from spider_cli.config.files import files
 from spider_cli.config.known import NOT_CONFIGURED, Command, leaves
 from spider_cli.config.settings import Setting, check, ignored, settings
+from spider_cli.errors import UsageError
 from spider_cli.outputs import messages
 
 __all__ = ["apply", "blame", "strongest"]
 
 _META = "spider_cli.config"
+_TELLS = frozenset({"doctor"})
+"""Commands that say what is amiss with the files, and so must work when something is."""
 
 
 class _Defaults(dict[str, Any]):
@@ -48,9 +51,14 @@ def apply(context: Any, name: str, arguments: Sequence[str]) -> None:
     """
     if name in NOT_CONFIGURED or _wants_help(arguments):
         return
-    found = files()
-    for file in found:
-        check(file, name)
+    try:
+        found = files()
+        for file in found:
+            check(file, name)
+    except UsageError:
+        if name in _TELLS:
+            return
+        raise
     if not found:
         return
     inner = arguments[0] if arguments else ""

@@ -11,7 +11,18 @@ from typing import Any, Literal, TypeAlias
 
 from spider_cli.errors import UsageError
 
-__all__ = ["File", "Keys", "Layer", "files", "project_file", "user_file"]
+__all__ = [
+    "File",
+    "Keys",
+    "Layer",
+    "files",
+    "passed_over",
+    "places",
+    "project_file",
+    "read",
+    "switched_off",
+    "user_file",
+]
 
 Layer: TypeAlias = Literal["project", "user"]
 Keys: TypeAlias = tuple[str, ...]
@@ -67,16 +78,26 @@ def files() -> list[File]:
     Raises:
         UsageError: one cannot be read, or is no TOML.
     """
-    if os.environ.get("SPIDER_NO_CONFIG", "0").strip().lower() not in ("", "0", "false", "no"):
+    return [read(layer, path) for layer, path in places()]
+
+
+def places() -> list[tuple[Layer, Path]]:
+    """Where the files of `files` lie; whatever is in them."""
+    if switched_off():
         return []
-    found: list[File] = []
+    found: list[tuple[Layer, Path]] = []
     project = project_file()
     if project is not None:
-        found.append(_read("project", project))
+        found.append(("project", project))
     user = user_file()
     if os.environ.get("SPIDER_CONFIG") or os.path.lexists(user):
-        found.append(_read("user", user))
+        found.append(("user", user))
     return found
+
+
+def switched_off() -> bool:
+    """Does ``SPIDER_NO_CONFIG`` say that no file is read?"""
+    return os.environ.get("SPIDER_NO_CONFIG", "0").strip().lower() not in ("", "0", "false", "no")
 
 
 def user_file() -> Path:
@@ -96,18 +117,35 @@ def project_file() -> Path | None:
     project's, and neither is one of somebody who owns neither the machine nor the working folder:
     anyone may put a file into a folder such as /tmp.
     """
+    for candidate, trusted in _above():
+        if trusted:
+            return None if _same(candidate, user_file()) else candidate
+    return None
+
+
+def passed_over() -> list[Path]:
+    """Files that `project_file` came by and did not take, because of whose they are."""
+    found = []
+    for candidate, trusted in _above():
+        if trusted:
+            break
+        found.append(candidate)
+    return found
+
+
+def _above() -> Iterator[tuple[Path, bool]]:
+    """Files called ``spider.toml``, of the working folder and those above; is each one trusted?"""
     try:
         here = Path.cwd()
     except OSError:  # it is gone
-        return None
+        return
     home = _home()
     for folder in (here, *here.parents):
         candidate = folder / NAME
-        if os.path.lexists(candidate) and _owned(candidate, here):
-            return None if _same(candidate, user_file()) else candidate
+        if os.path.lexists(candidate):
+            yield candidate, _owned(candidate, here)
         if folder == home:
             break
-    return None
 
 
 def _home() -> Path | None:
@@ -133,7 +171,12 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def _read(layer: Layer, path: Path) -> File:
+def read(layer: Layer, path: Path) -> File:
+    """One file of settings.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
     try:
         # A pipe or a device would keep us waiting.
         if not stat.S_ISREG(path.stat().st_mode):

@@ -7,6 +7,12 @@ from spider_cli.errors import UsageError
 
 __all__ = ["Address", "is_remote", "local_path"]
 
+_SECRETS = re.compile(
+    r"[?&](x-amz-(signature|credential|security-token)|x-goog-(signature|credential)"
+    r"|awsaccesskeyid|signature|sig|token|access_token|api_?key)=",
+    re.IGNORECASE,
+)
+"""What addresses bear that were signed for somebody."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 
 
@@ -36,6 +42,12 @@ class Address:
                 f"a {scheme}:// address names a user or a secret before an @",
                 hint="give credentials by the variables of the store's own tools, such as "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (docs/scale.md)",
+                code="secret_in_address",
+            )
+        if _SECRETS.search(key):
+            raise UsageError(
+                f"a {scheme}:// address has a signature or a key in it, which records would repeat",
+                hint="give credentials by the variables of the store's own tools (docs/scale.md)",
                 code="secret_in_address",
             )
         if not place and scheme != "memory":

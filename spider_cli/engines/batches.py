@@ -58,7 +58,8 @@ def decoded(
 ) -> Iterator[list[Opened]]:
     """Read and decode photos, on threads; batches of them as they are ready, in order.
 
-    Each is an `Opened` with its pixels or with why it has none. Nothing is raised for a photo.
+    Each is an `Opened` with its pixels or with why it has none. Nothing is raised for a photo, but
+    a `UsageError` where this machine has no room for the file of one.
 
     Args:
         photos: where they are.
@@ -123,6 +124,12 @@ def _opened(place: Place, found: Found, max_decode_pixels: int) -> Opened:
     except MemoryError:
         short = PhotoError(f"{source.name}: not enough memory to open it", code="too_large")
         return Opened(place, replace(found, data=None), short, None)
+    except SpiderError:
+        raise  # it is about the machine
+    except Exception as error:  # whatever a photo may bring about, the others go on
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        failure = PhotoError(f"{source.name}: it cannot be opened: {why}", code="failed")
+        return Opened(place, replace(found, data=None), failure, None)
 
 
 def _fetched(found: Found) -> bytes:
@@ -145,16 +152,28 @@ class _as_file:  # noqa: N801 - used as a function
     def __init__(self, data: bytes, suffix: str) -> None:
         self._data = data
         self._suffix = suffix if suffix.isascii() and suffix[1:].isalnum() else ""
+        self._path: Path | None = None
 
     def __enter__(self) -> Path:
-        number, name = tempfile.mkstemp(prefix="spider-", suffix=self._suffix)
-        self._path = Path(name)
-        with os.fdopen(number, "wb") as stream:
-            stream.write(self._data)
+        try:
+            number, name = tempfile.mkstemp(prefix="spider-", suffix=self._suffix)
+            self._path = Path(name)
+            with os.fdopen(number, "wb") as stream:
+                stream.write(self._data)
+        except OSError as error:
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
+            raise UsageError(
+                f"a photo cannot be laid into {tempfile.gettempdir()} of a machine: "
+                f"{error.strerror or error}",
+                hint="make room there, and run the same again: what was committed is kept",
+                code="no_room",
+            ) from error
         return self._path
 
     def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
 
 def _deadly(found: Found) -> PhotoError:

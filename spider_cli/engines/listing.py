@@ -42,7 +42,7 @@ class Listing:
     @property
     def repeats(self) -> bool:
         """Might it name a photo twice?"""
-        return len(self.paths) > 1 or any(_kind(path) == "manifest" for path in self.paths)
+        return len(self.paths) > 1 or any(_kind(path) != "photos" for path in self.paths)
 
     def photos(self) -> Generator[Found, None, None]:
         """Each shot, as it is listed; nothing but the one in hand is held.

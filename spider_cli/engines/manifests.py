@@ -4,7 +4,6 @@ import csv
 import io
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 from spider_cli.engines.addresses import Address, is_remote
@@ -32,7 +31,8 @@ _ROWS = 4096
 def listed_in(manifest: str, column: str | None) -> Iterator[Found]:
     """The photos that a manifest names, in its order, row by row.
 
-    A relative path lies beside the manifest. A row without a path is found with its problem, so
+    A relative path lies beside the manifest, and its photo is called by the path from here: two
+    manifests may each name an ``a.jpg``. A row without a path is found with its problem, so
     that it fails visibly.
 
     Args:
@@ -46,7 +46,15 @@ def listed_in(manifest: str, column: str | None) -> Iterator[Found]:
     suffix = posixpath.splitext(manifest)[1].lower()
     with store_of(manifest).open(manifest) as stream:
         if suffix == ".parquet":
-            yield from _parquet(stream, manifest, column)
+            import pyarrow as pa
+
+            try:
+                yield from _parquet(stream, manifest, column)
+            except (pa.ArrowException, OSError) as error:
+                why = (str(error) or type(error).__name__).splitlines()[0]
+                raise UsageError(
+                    f"{manifest} is no Parquet file, or a damaged one: {why}", code="bad_list"
+                ) from error
             return
         rows = _csv if suffix in (".csv", ".tsv") else _text
         for row, path in rows(stream, manifest, column):
@@ -67,8 +75,7 @@ def _named(manifest: str, row: int, path: str | None) -> Found:
     beside = posixpath.join(posixpath.dirname(manifest), path) if path[0] != "/" else path
     if is_remote(beside):
         return Found(Shot(remote_source(beside)), url=beside)
-    source = replace(named_source(beside), name=named_source(path).name)
-    return Found(Shot(source))
+    return Found(Shot(named_source(beside)))
 
 
 def _lines(stream: BinaryIO, manifest: str) -> io.TextIOWrapper:
@@ -106,11 +113,7 @@ def _parquet(stream: BinaryIO, manifest: str, column: str | None) -> Iterator[Fo
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
-    try:
-        table = ParquetFile(stream, memory_map=False, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        why = str(error).splitlines()[0]
-        raise UsageError(f"{manifest} is no Parquet file: {why}", code="bad_list") from error
+    table = ParquetFile(stream, memory_map=False, pre_buffer=False)
     schema = table.schema_arrow
     photos = [name for name in schema.names if _holds_photos(pa, schema.field(name).type)]
     if column is not None:
@@ -138,7 +141,9 @@ def _photos(table: Any, manifest: str, column: str, called: str | None) -> Itera
             row += 1
             value, name = said[column], said.get(called) if called else None
             if isinstance(value, dict):  # as the datasets library keeps pictures
-                name, value = name or value.get("path"), value.get("bytes")
+                inner, value = value.get("path"), value.get("bytes")
+                if not name and inner:  # of the folder that it was in once: others may have it, too
+                    name = f"{row}/{inner}"
             named = f"{manifest}#{name or row}"
             if value is None:
                 problem = ("bad_row", f"{manifest}: row {row} has no photo")

@@ -1,11 +1,14 @@
-"""Ray: joins a cluster or starts a small one, and runs an audit there by Ray Data."""
+"""Ray: joins a cluster or starts a small one, and runs an audit, or any work that comes as numbers,
+there by Ray Data."""
 
 import contextlib
+import json
 import logging
 import os
 import re
 import socket
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,10 +19,13 @@ from spider_cli.errors import SpiderError, UsageError
 if TYPE_CHECKING:
     from spider_cli.engines.dealing import Done
     from spider_cli.engines.listing import Listing
+    from spider_cli.engines.numbered import Done as NumberDone
+    from spider_cli.engines.numbered import Gang
+    from spider_cli.engines.numbered import Work as NumberedWork
     from spider_cli.engines.told import Told
     from spider_cli.results import Record
 
-__all__ = ["Work", "check_ray", "joined", "run"]
+__all__ = ["Work", "check_ray", "joined", "run", "run_numbers", "stopped"]
 
 _BLOCK = 8 << 10
 """Bytes of a block, beyond which Ray Data closes it: some thirty names, or a single photo. It would
@@ -67,6 +73,8 @@ def joined(
     import ray
 
     level = logging.INFO if debug else logging.ERROR
+    if not debug and not sys.warnoptions:
+        warnings.filterwarnings("ignore", module=r"ray(\.|$)")  # what it tells its own users
     told: dict[str, Any] = {"logging_level": level, "log_to_driver": debug}
     if address is None:
         told |= {"address": "local", "include_dashboard": False}
@@ -122,11 +130,11 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
     from spider_cli.engines.ray_steps import Decoding, Judging, Named
 
     told = work.told
-    done = ray.put(work.done) if len(work.done) else None
     rows = max(1, min(2 * told.batch_size, work.shard_size))
-    source = Named(work.listing, size=work.shard_size, rows=rows, done=done)
     try:
-        photos = read_datasource(source, override_num_blocks=1, num_cpus=sizes.listing_cpus)
+        done = ray.put(work.done) if len(work.done) else None
+        source = Named(work.listing, size=work.shard_size, rows=rows, done=done)
+        photos = read_datasource(source, override_num_blocks=1, **_beside_driver(sizes))
         photos = photos.map_batches(
             Decoding,
             batch_size=rows,
@@ -135,16 +143,13 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
             compute=ActorPoolStrategy(size=sizes.decoders),
             num_cpus=sizes.decoder_cpus,
         )
-        models: dict[str, Any] = {"num_cpus": sizes.worker_cpus}
-        if sizes.worker_gpus:
-            models = {"num_gpus": sizes.worker_gpus}
         photos = photos.map_batches(
             Judging,
             batch_size=told.batch_size,
             batch_format="pyarrow",
             fn_constructor_args=(told,),
             compute=ActorPoolStrategy(size=sizes.workers),
-            **models,
+            **_worker(sizes),
         )
         collector = Collector()
         for batch in photos.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -159,6 +164,71 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
             hint=_HINT_KEPT,
             code="engine",
         )
+
+
+def run_numbers(
+    gang: "Gang", work: "NumberedWork", count: int, sizes: Sizes
+) -> "Iterator[NumberDone]":
+    """What comes of the numbers from 0 to `count`, each once, as it is done, in any order.
+
+    Raises:
+        UsageError: the engine or the work gave up.
+    """
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext, read_datasource
+
+    from spider_cli.engines.ray_numbers import Numbers, Working
+
+    seen: set[int] = set()
+    at_once = work.at_once(count, sizes.workers)
+    workers = min(sizes.workers, -(-count // at_once))
+    # A handful is a block of its own: blocks are what the engine deals to its actors.
+    DataContext.get_current().target_max_block_size = 1
+    try:
+        numbers = read_datasource(
+            Numbers(count, at_once=at_once), override_num_blocks=1, **_beside_driver(sizes)
+        )
+        done = numbers.map_batches(
+            Working,
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_constructor_args=(gang, ray.put(work)),
+            compute=ActorPoolStrategy(size=workers),
+            **_worker(sizes),
+        )
+        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow"):
+            for row in batch.to_pylist():
+                if row["number"] not in seen:  # from an actor that died when it was done, too
+                    seen.add(row["number"])
+                    yield row["number"], json.loads(row["said"]), row["data"]
+    except SpiderError:
+        raise
+    except Exception as error:
+        raise stopped(error) from error
+    if len(seen) != count:
+        raise UsageError(
+            f"the engine ended with {len(seen)} of {count} done", hint=_HINT_KEPT, code="engine"
+        )
+
+
+def _beside_driver(sizes: Sizes) -> dict[str, Any]:
+    """Where lists are read: on the machine of the command, if that has processors to offer. On
+    another one, its death would have the list read again from the start, and by then it might be
+    another list."""
+    import ray
+
+    here = ray.get_runtime_context().get_node_id()
+    mine = [node for node in ray.nodes() if node["NodeID"] == here]
+    if mine and mine[0]["Resources"].get("CPU", 0) > 0:
+        return {"num_cpus": sizes.listing_cpus, "label_selector": {"ray.io/node-id": here}}
+    return {"num_cpus": sizes.listing_cpus}
+
+
+def _worker(sizes: Sizes) -> dict[str, Any]:
+    """What each process that works asks the engine for."""
+    if sizes.worker_gpus:
+        return {"num_gpus": sizes.worker_gpus}
+    return {"num_cpus": sizes.worker_cpus}
 
 
 def stopped(error: BaseException) -> SpiderError:

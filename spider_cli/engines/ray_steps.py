@@ -4,8 +4,6 @@ They live on the machines of a cluster. What they are told is plain values; mode
 credentials are found where they run.
 """
 
-import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,14 +11,13 @@ import pyarrow as pa
 from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
-from spider_cli import __version__
 from spider_cli.engines.batches import decoded, judged, opened_in, table_of
 from spider_cli.engines.dealing import Dealt, Done, dealt
 from spider_cli.engines.found import Found
 from spider_cli.engines.listing import Listing
+from spider_cli.engines.machine import go_to, processors, same_release, same_weights
 from spider_cli.engines.told import Told
 from spider_cli.engines.trials import Trials
-from spider_cli.errors import UsageError
 
 __all__ = ["Decoding", "Judging", "Named"]
 
@@ -95,7 +92,7 @@ class Decoding:
     """An actor that reads and decodes."""
 
     def __init__(self, told: Told) -> None:
-        _same_release(told)
+        same_release(told.version)
         self._told = told
         self._trials = Trials(told.run, "decode")
 
@@ -125,14 +122,12 @@ class Judging:
     def __init__(self, told: Told) -> None:
         import torch
 
-        from spider_cli.audit.judging import Judge
         from spider_cli.auditor import Auditor
         from spider_cli.engines.store_pictures import StorePictures
 
-        _same_release(told)
-        with contextlib.suppress(OSError):  # where there is none, no model can be named from it
-            os.chdir(told.base)
-        torch.set_num_threads(_processors())
+        same_release(told.version)
+        go_to(told.base)
+        torch.set_num_threads(processors())
         auditor = Auditor(**told.auditor)
         _same_model(told, auditor)
         auditor.open()
@@ -140,7 +135,8 @@ class Judging:
         if told.pictures is not None:
             pictures = StorePictures(told.pictures, share=told.share)
         self._told = told
-        self._judge = Judge(auditor, pictures=pictures)
+        self._auditor = auditor
+        self._pictures = pictures
         self._trials = Trials(told.run, "judge")
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -148,14 +144,16 @@ class Judging:
         from dataclasses import replace
 
         from spider_cli.audit.flags import flagged
+        from spider_cli.audit.judging import Judge
 
         photos = opened_in(table)
+        judge = Judge(self._auditor, pictures=self._pictures)  # one for good would keep all plans
         for one in photos:
             if one.facts is not None:  # it was decoded
-                self._judge.refused(one.found.shot)  # plans its pictures; a store refuses none
+                judge.refused(one.found.shot)  # plans its pictures; a store refuses none
         records = [
             replace(record, flagged=flagged(record, self._told.flags))
-            for record in judged(self._judge, photos, self._trials)
+            for record in judged(judge, photos, self._trials)
         ]
         self._trials.end()
         said = [json.dumps(record.to_json()) for record in records]
@@ -169,32 +167,10 @@ class Judging:
         )
 
 
-def _processors() -> int:
-    """Threads for a model: the processors that the engine gave to this actor, one at least."""
-    import ray
-
-    given = ray.get_runtime_context().get_assigned_resources()
-    return max(1, int(given.get("CPU", 1)))
-
-
-def _same_release(told: Told) -> None:
-    if told.version != __version__:
-        raise UsageError(
-            f"a machine of the cluster has spider {__version__}, and this one {told.version}",
-            hint="install the same release everywhere",
-            code="other_release",
-        )
-
-
 def _same_model(told: Told, auditor: Any) -> None:
     from spider_cli.audit.state_settings import settings_of
 
     if told.served:
         auditor.open()
     settings = settings_of(auditor, device=told.device, dtype=told.dtype)
-    if (auditor.revision, settings) != (told.revision, told.settings):
-        raise UsageError(
-            f"a machine of the cluster has other weights as {auditor.model}: {auditor.revision}",
-            hint=f"here they are {told.revision}; download the same ones everywhere",
-            code="other_weights",
-        )
+    same_weights(auditor, told.revision, alike=settings == told.settings)

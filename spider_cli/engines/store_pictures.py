@@ -2,10 +2,9 @@
 
 import io
 from dataclasses import replace
-from pathlib import PurePath
 
 from spider_cli.engines.dealing import digest
-from spider_cli.engines.found import name_bytes
+from spider_cli.engines.found import name_bytes, remote_source
 from spider_cli.engines.stores import store_of
 from spider_cli.errors import PhotoError
 from spider_cli.outputs.heatmap import heatmap, mask_picture, overlay, write_png
@@ -28,12 +27,14 @@ class StorePictures:
         self.share = share
 
     def plan(self, source: Source) -> Files | None:
-        """The files of a photo; None where it is not in the share."""
+        """The files of a photo, by its name in the record; None where it is not in the share."""
         mark = int.from_bytes(digest(name_bytes(source.name, source.name_b64))[:8], "big")
         if mark >= self.share * 2**64:
             return None
-        inner = PurePath(source.relative).as_posix().encode("utf-8", "surrogateescape")
-        base = f"{self.folder.rstrip('/')}/{inner.decode('utf-8', 'backslashreplace')}"
+        # Not by its path inside a folder: photos of two folders may have the same.
+        inner = remote_source(source.name).relative.as_posix()
+        inner = inner.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        base = f"{self.folder.rstrip('/')}/{inner}"
         return Files(*(f"{base}.{kind}.png" for kind in ("overlay", "heatmap", "mask")))
 
     def write(self, plan: Files | None, grounding: Grounding) -> Grounding:

@@ -31,6 +31,7 @@ class NanoConfig(PretrainedConfig):
         statistics_dropout: share of these values that a training step does not see.
         pooled: cells of the overview's grid, per side, that share a token.
         families: a token for each family, per view or box: how much of it there is, and where.
+        levels: the statistics tell of each level how likely people would give it, too.
         image_token_id, region_token_id: the placeholders that features replace.
     """
 
@@ -52,6 +53,7 @@ class NanoConfig(PretrainedConfig):
         statistics_dropout: float = 0.0,
         pooled: int = 1,
         families: bool = False,
+        levels: bool = False,
         overview_tiled: int | None = None,
         image_token_id: int = 4,
         region_token_id: int = 5,
@@ -72,6 +74,7 @@ class NanoConfig(PretrainedConfig):
         self.statistics_dropout = statistics_dropout
         self.pooled = pooled
         self.families = families
+        self.levels = levels
         self.overview_tiled = overview if overview_tiled is None else overview_tiled
         self.image_token_id = image_token_id
         self.region_token_id = region_token_id

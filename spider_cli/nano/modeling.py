@@ -8,7 +8,7 @@ much the photo was shrunk there.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,21 +19,10 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
 from spider_cli.nano.configuration import NanoConfig
-from spider_cli.nano.vision import TAPPED, NanoVisionEncoder, Seen, box_statistics, pool_box
-from spider_cli.vocabulary import FAMILIES, SEVERITIES
+from spider_cli.nano.projector import KINDS, NanoProjector, Readings
+from spider_cli.nano.vision import NanoVisionEncoder, Seen, box_statistics, pool_box
 
-__all__ = ["Glimpse", "NanoForConditionalGeneration", "Readings", "Sight", "ViewTensor"]
-
-_KINDS = {"overview": 0, "tile": 1, "region": 2, "region_tile": 3}
-_FOURIER = 6
-_READOUT_WIDTH = 192
-_MOMENTS = 6
-_EPSILON = 1e-6
-_FAR = 3.0
-"""What the middle of a reading at a photo's edge is told as: most lie far inside."""
-_PER_FAMILY = len(SEVERITIES) + 1
-READOUTS = len(FAMILIES) * _PER_FAMILY
-"""Per cell: each family at each severity, and whether it came last of two."""
+__all__ = ["Glimpse", "NanoForConditionalGeneration", "Sight", "ViewTensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +42,6 @@ class ViewTensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """Encoder output of one view or box, before projection: what language training may cache."""
-
-    cells: Tensor
-    """(N, vision_width): the fused map on the grid."""
-    statistics: Tensor
-    """(2 * TAPPED,)"""
-    places: Tensor
-    """(N + 1, 5): x1, y1, x2, y2 as fractions of the photo and log2 of the shrink; last row is the
-    whole view's, for the statistics."""
-    kind: int
-
-
-@dataclass(frozen=True, slots=True)
 class Glimpse:
     """A view after the encoder: its maps are kept, so that boxes need no new look."""
 
@@ -76,9 +51,10 @@ class Glimpse:
 
 @dataclass
 class NanoOutput(CausalLMOutputWithPast):
-    """As every causal language model's, with what patches tell."""
+    """As every causal language model's, with what patches and statistics tell."""
 
     patch_logits: tuple[Tensor, ...] | None = None
+    level_logits: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,133 +72,6 @@ class Sight:
 
 def _normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() - 127.0) / 128.0
-
-
-class _Projector(nn.Module):
-    """Readings -> token embeddings."""
-
-    def __init__(self, config: NanoConfig) -> None:
-        super().__init__()
-        hidden = config.text_config.hidden_size
-        self.count = config.statistics
-        self.cells = nn.Sequential(
-            nn.LayerNorm(config.vision_width),
-            nn.Linear(config.vision_width, 2 * hidden),
-            nn.GELU(),
-            nn.Linear(2 * hidden, hidden),
-        )
-        # What the dense stage taught patches to tell, read again from each cell: a linear step
-        # away, where the language model finds it soon.
-        self.readout = nn.Sequential(
-            nn.Linear(config.vision_width, _READOUT_WIDTH),
-            nn.GELU(),
-            nn.Linear(_READOUT_WIDTH, READOUTS),
-            nn.Sigmoid(),
-        )
-        self.told = nn.Linear(READOUTS, hidden)
-        self.pooled = config.pooled
-        self.families = config.families
-        if self.families:
-            self.family = nn.Sequential(
-                nn.Linear(_MOMENTS * _PER_FAMILY, hidden), nn.GELU(), nn.Linear(hidden, hidden)
-            )
-            self.family_name = nn.Embedding(len(FAMILIES), hidden)
-            self.family_kind = nn.Embedding(len(_KINDS), hidden)
-            # One scale for all that a token carries: where it lies would drown in what it shows.
-            self.cells_scale = nn.LayerNorm(hidden)
-            self.statistics_scale = nn.LayerNorm(hidden)
-        self.statistics_norm = nn.LayerNorm(2 * TAPPED)
-        self.statistics_dropout = nn.Dropout(config.statistics_dropout)
-        self.statistics = nn.Linear(2 * TAPPED, config.statistics * hidden)
-        self.place = nn.Linear(4 * 2 * _FOURIER + 5, hidden)
-        self.kind = nn.Embedding(2 * len(_KINDS), hidden)
-
-    def forward(self, readings: Readings) -> Tensor:
-        """(cells + families + statistics, hidden)"""
-        return self.many([readings])[0]
-
-    def many(self, readings: Sequence[Readings]) -> Tensor:
-        """Readings of one kind and size together: (M, cells + families + statistics, hidden)."""
-        kind = readings[0].kind
-        where = torch.stack([r.places for r in readings])  # (M, N + 1, 5)
-        seen = torch.stack([r.cells for r in readings]).to(self.place.weight.dtype)
-        told = self.readout(seen)
-        families = []
-        if self.families:
-            own = self.family(_moments(told, where[:, :-1].to(told.dtype)))
-            families = [own + self.family_name.weight + self.family_kind.weight[kind]]
-        if self.pooled > 1 and kind == _KINDS["overview"]:
-            seen, told = _blocks(seen, self.pooled).mean(-2), _blocks(told, self.pooled).mean(-2)
-            where = _block_places(where, self.pooled)
-        place = self.place(_fourier(where).to(self.place.weight.dtype))  # (M, cells + 1, D)
-        kinds = self.kind.weight[2 * kind : 2 * kind + 2]  # (2, D)
-        cells = self.cells(seen)
-        statistics = torch.stack([r.statistics for r in readings]).to(place.dtype)
-        statistics = self.statistics(self.statistics_dropout(self.statistics_norm(statistics)))
-        statistics = statistics.view(len(readings), self.count, -1)
-        if self.families:
-            cells, statistics = self.cells_scale(cells), self.statistics_scale(statistics)
-        tokens = [
-            cells + self.told(told) + place[:, :-1] + kinds[0],
-            *(one + place[:, -1:] for one in families),
-            statistics + place[:, -1:] + kinds[1],
-        ]
-        return torch.cat(tokens, dim=1)
-
-
-def _blocks(cells: Tensor, side: int) -> Tensor:
-    """Cells of a square grid, (M, N, C), in blocks of side x side: (M, N / side^2, side^2, C)."""
-    count, number, width = cells.shape
-    blocks = math.isqrt(number) // side
-    apart = cells.view(count, blocks, side, blocks, side, width).transpose(2, 3)
-    return apart.reshape(count, blocks**2, side**2, width)
-
-
-def _block_places(places: Tensor, side: int) -> Tensor:
-    """(M, N + 1, 5) of cells -> of their blocks; the last row is the whole view's."""
-    blocks = _blocks(places[:, :-1], side)
-    low, high, shrink = blocks[..., :2].amin(-2), blocks[..., 2:4].amax(-2), blocks[..., 0, 4:]
-    return torch.cat([torch.cat([low, high, shrink], dim=-1), places[:, -1:]], dim=1)
-
-
-def _fourier(places: Tensor) -> Tensor:
-    """(..., 5) -> (..., 4 * 2 * F + 5): sines and cosines of the four sides, then plain values."""
-    scale = math.pi * 2.0 ** torch.arange(_FOURIER, device=places.device)
-    turns = places[..., :4, None] * scale
-    waves = torch.cat([turns.sin(), turns.cos()], dim=-1).flatten(-2)
-    return torch.cat([waves, places], dim=-1)
-
-
-def _moments(told: Tensor, places: Tensor) -> Tensor:
-    """What cells tell, family by family: of each reading its mean, its peak, both again as how many
-    doublings they are away from even, and how far right and down of the photo's middle it lies,
-    which a reading that is nowhere leaves at 0.
-
-    Attention would have to learn these sums; as values they are there from the first step.
-
-    Args:
-        told: (M, N, READOUTS), 0-1.
-        places: (M, N, 5), of the cells.
-
-    Returns:
-        (M, 12, 6 * 4).
-    """
-    mean, peak = told.mean(dim=1), told.amax(dim=1)
-    weight = told.square()  # the middle of what is seen clearly
-    total = weight.sum(dim=1).clamp_min(_EPSILON)
-    parts = [mean, peak, _doubt(mean), _doubt(peak)]
-    for low, high in ((0, 2), (1, 3)):
-        middle = places[..., low] + places[..., high] - 1  # (M, N), -1 to 1
-        parts.append(_FAR * torch.einsum("mnr,mn->mr", weight, middle) / total * peak)
-    moments = torch.stack(parts, dim=-1)  # (M, READOUTS, 6)
-    steps = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
-    severities = moments[:, :steps].reshape(len(told), len(FAMILIES), -1)
-    return torch.cat([severities, moments[:, steps:]], dim=-1)
-
-
-def _doubt(share: Tensor) -> Tensor:
-    """A share of 0-1 as its log-odds, about -1 to 1."""
-    return torch.logit(share, eps=1e-3) / -math.log(1e-3)
 
 
 class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -246,7 +95,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             contexts=config.vision_contexts,
             surroundings=config.vision_surroundings,
         )
-        self.projector = _Projector(config)
+        self.projector = NanoProjector(config)
         self.language_model = LlamaForCausalLM(config.text_config)
         self.post_init()
 
@@ -272,9 +121,9 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             batch = batch.contiguous(memory_format=torch.channels_last)
             seen = self.vision_encoder(batch)
             # Taken apart at once: view by view, each brings back a gradient of the whole batch.
-            parts = zip(members, seen.patches.unbind(), seen.fused.unbind(), strict=True)
-            for index, patches, fused in parts:
-                glimpses[index] = Glimpse(views[index], Seen(patches=patches, fused=fused))
+            parts = zip(members, seen.taps.unbind(), seen.fused.unbind(), strict=True)
+            for index, taps, fused in parts:
+                glimpses[index] = Glimpse(views[index], replace(seen, taps=taps, fused=fused))
         return [glimpses[index] for index in range(len(views))]
 
     def read_view(self, glimpse: Glimpse) -> Readings:
@@ -331,6 +180,18 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         told: Tensor = self.projector.readout[:-1](glimpse.seen.fused.permute(1, 2, 0))
         return told.permute(2, 0, 1)
 
+    def level_logits(self, glimpses: Sequence[Glimpse]) -> Tensor:
+        """What the projector reads of the levels from whole views: (views, 5), as LEVELS.
+
+        Raises:
+            ValueError: it reads nothing of them (`NanoConfig.levels`).
+        """
+        found = []
+        for one in glimpses:
+            width, height = one.view.valid
+            found.append(box_statistics(one.seen, (0.0, 0.0, float(width), float(height))))
+        return self.projector.level_logits(torch.stack(found))
+
     # -- language ----------------------------------------------------------------------------
 
     def forward(
@@ -342,6 +203,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         position_ids: Tensor | None = None,
         sights: Sequence[Sight] | None = None,
         patches: Sequence[int] = (),
+        levels: Sequence[int] = (),
         **kwargs: Any,
     ) -> Any:
         """As a causal language model; placeholders in `input_ids` take `image_features` in order.
@@ -352,9 +214,10 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             position_ids: (B, T). Named here so that `generate` counts them without the padding.
             sights: photos, row by row, instead of `image_features`.
             patches: numbers of the views, counted over all sights, whose `patch_logits` are wanted.
+            levels: the same of those whose `level_logits` are wanted.
 
         Returns:
-            The language model's output; with `patches` a `NanoOutput`.
+            The language model's output; with `patches` or `levels` a `NanoOutput`.
 
         Raises:
             ValueError: as many features as placeholders are needed.
@@ -382,10 +245,11 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
             position_ids=position_ids,
             **kwargs,
         )
-        if not patches:
+        if not patches and not levels:
             return out
         told = tuple(self.patch_logits(glimpses[number]) for number in patches)
-        return NanoOutput(**out, patch_logits=told)
+        rated = self.level_logits([glimpses[number] for number in levels]) if levels else None
+        return NanoOutput(**out, patch_logits=told, level_logits=rated)
 
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any
@@ -419,7 +283,7 @@ def _read(
     rows.append((float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1]), shrink))
     return Readings(
         cells=pool_box(seen.fused, box, grid),
-        statistics=box_statistics(seen.patches, box),
+        statistics=box_statistics(seen, box),
         places=torch.tensor(rows, device=seen.fused.device),
-        kind=_KINDS[kind],
+        kind=KINDS[kind],
     )

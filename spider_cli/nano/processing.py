@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from spider_cli.budget import within
 from spider_cli.nano.configuration import NanoConfig
 from spider_cli.nano.modeling import ViewTensor
+from spider_cli.shrinking import shrunk
 
 __all__ = ["NanoProcessor", "Prompt"]
 
@@ -182,9 +183,8 @@ def shrink_to(pixels: npt.NDArray[Any], longest: int, most: int | None = None) -
         size = within(size, most)
     if size == (width, height):
         return pixels
-    image = Image.fromarray(pixels)
     # `reducing_gap` averages whole blocks first: fast on large photos, and no aliasing.
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+    return np.asarray(shrunk(pixels, size, Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
 def _shrunk(size: tuple[int, int], longest: int) -> tuple[int, int]:

@@ -42,10 +42,19 @@ TAPPED = 2 * (16 + 24 + 40) + 80 + 112 + 192 + 320
 class Seen:
     """What the encoder saw in a batch of equally sized views; maps at one value per patch."""
 
-    patches: Tensor
-    """(B, TAPPED, H/16, W/16): every depth of the trunk, pooled to the patch."""
+    taps: Tensor
+    """(B, TAPPED, H/16, W/16): every depth of the trunk, pooled to the patch, as it comes."""
+    scale: Tensor
+    """(TAPPED,): what brings the depths to one scale, together with `shift`."""
+    shift: Tensor
+    """(TAPPED,)"""
     fused: Tensor
     """(B, width, H/16, W/16): the depths projected, summed and put in context."""
+
+    @property
+    def patches(self) -> Tensor:
+        """(B, TAPPED, H/16, W/16): the taps at one scale."""
+        return self.taps * self.scale[:, None, None] + self.shift[:, None, None]
 
 
 def _fuses(x: Tensor) -> bool:
@@ -199,12 +208,15 @@ class NanoVisionEncoder(nn.Module):
             for index, stage in enumerate(self.stages):
                 x = stage(x)
                 taps.extend(_per_patch(x, size, deviation=index in _FINE))
-        patches = torch.cat(taps, dim=1)  # (B, TAPPED, H/16, W/16)
-        patches = patches * self.scale[:, None, None] + self.shift[:, None, None]
-        fused = self.join(patches)  # (B, width, H/16, W/16)
+            tapped = torch.cat(taps, dim=1)  # (B, TAPPED, H/16, W/16)
+        # Scaled in the weights, not in the map: a frozen trunk's map needs no gradient then.
+        weight = self.join.weight * self.scale[:, None, None]
+        assert self.join.bias is not None
+        bias = self.join.bias + self.join.weight.flatten(1) @ self.shift
+        fused = F.conv2d(tapped, weight, bias)  # (B, width, H/16, W/16)
         for context in self.contexts:
             fused = context(fused)
-        return Seen(patches=patches, fused=fused)
+        return Seen(taps=tapped, scale=self.scale, shift=self.shift, fused=fused)
 
 
 def channels_last(encoder: NanoVisionEncoder) -> NanoVisionEncoder:
@@ -251,19 +263,40 @@ def pool_box(values: Tensor, box: tuple[float, float, float, float], grid: int) 
     Returns:
         (grid * grid, C), row by row from the top left.
     """
-    x1, y1, x2, y2 = (side / PATCH for side in box)
-    rows = _overlap(y1, y2, values.shape[1], grid).to(values)  # (G, h)
-    columns = _overlap(x1, x2, values.shape[2], grid).to(values)  # (G, w)
-    pooled = torch.einsum("gh,chw,kw->gkc", rows, values, columns)
+    inside, rows, columns = _inside(values, box, grid)
+    pooled = torch.einsum("gh,chw,kw->gkc", rows, inside, columns)
     return pooled.reshape(grid * grid, -1)
 
 
-def box_statistics(patches: Tensor, box: tuple[float, float, float, float]) -> Tensor:
-    """Mean and deviation of every channel of the patch map inside a box: (2 * C,)."""
+def box_statistics(seen: Seen, box: tuple[float, float, float, float]) -> Tensor:
+    """Mean and deviation of every channel of one view's `patches` inside a box: (2 * TAPPED,).
+
+    Args:
+        seen: of one view, its maps without the first dimension.
+        box: ``x1, y1, x2, y2`` in pixels of the view.
+    """
+    inside, rows, columns = _inside(seen.taps, box, 1)
+    values = inside.flatten(1)  # (C, n)
+    weight = torch.outer(rows[0], columns[0]).flatten()  # (n,), sums to 1
+    mean = values @ weight
+    variance = (values - mean[:, None]).square() @ weight
+    deviation = torch.sqrt(variance * seen.scale.square() + 1e-4)
+    return torch.cat([mean * seen.scale + seen.shift, deviation])
+
+
+def _inside(
+    values: Tensor, box: tuple[float, float, float, float], grid: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The part of a map (C, h, w) that a box touches, (C, h', w'), and how much of each of
+    `grid` equal parts of the box lies on its rows, (grid, h'), and columns, (grid, w')."""
     x1, y1, x2, y2 = (side / PATCH for side in box)
-    weight = torch.outer(
-        _overlap(y1, y2, patches.shape[1], 1)[0], _overlap(x1, x2, patches.shape[2], 1)[0]
-    ).to(patches)  # (h, w), sums to 1
-    mean = torch.einsum("chw,hw->c", patches, weight)
-    square = torch.einsum("chw,hw->c", patches * patches, weight)
-    return torch.cat([mean, torch.sqrt((square - mean * mean).clamp_min(0) + 1e-4)])
+    rows = _overlap(y1, y2, values.shape[1], grid).to(values)
+    columns = _overlap(x1, x2, values.shape[2], grid).to(values)
+    down, across = _touched(rows), _touched(columns)
+    return values[:, down, across], rows[:, down], columns[:, across]
+
+
+def _touched(weight: Tensor) -> slice:
+    """The cells, (grid, cells), that have any weight."""
+    (found,) = weight.any(dim=0).nonzero(as_tuple=True)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)

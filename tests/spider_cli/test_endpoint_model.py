@@ -71,6 +71,16 @@ def served(server: OpenAIServer, local: Auditor) -> Served:
     return make
 
 
+@pytest.fixture(scope="module")
+def local_scores(local: Auditor, paths: list[str]) -> list[Score]:
+    return scores(local.score(paths))
+
+
+@pytest.fixture(scope="module")
+def local_regions(local: Auditor, paths: list[str]) -> list[Grounding]:
+    return regions(local.ground(paths, QUESTION))
+
+
 def scores(records: Iterator[Record]) -> list[Score]:
     found = []
     for record in records:
@@ -98,10 +108,10 @@ MANNERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("manners", MANNERS.values(), ids=MANNERS)
 def test_scores_are_the_local_ones(
-    served: Served, local: Auditor, paths: list[str], manners: dict[str, Any]
+    served: Served, local_scores: list[Score], paths: list[str], manners: dict[str, Any]
 ) -> None:
-    expected, found = scores(local.score(paths)), scores(served(**manners).score(paths))
-    for one, other in zip(expected, found, strict=True):
+    found = scores(served(**manners).score(paths))
+    for one, other in zip(local_scores, found, strict=True):
         assert other.level == one.level
         assert other.levels == pytest.approx(one.levels, abs=EXACT)
         assert other.score == pytest.approx(one.score, abs=100 * EXACT)
@@ -133,14 +143,11 @@ def pixels_of(path: str) -> Any:
 
 @pytest.mark.parametrize("manners", MANNERS.values(), ids=MANNERS)
 def test_points_are_the_local_ones(
-    served: Served, local: Auditor, paths: list[str], manners: dict[str, Any]
+    served: Served, local_regions: list[Grounding], paths: list[str], manners: dict[str, Any]
 ) -> None:
-    expected, found = (
-        regions(local.ground(paths, QUESTION)),
-        regions(served(**manners).ground(paths, QUESTION)),
-    )
+    found = regions(served(**manners).ground(paths, QUESTION))
     told = 0
-    for one, other in zip(expected, found, strict=True):
+    for one, other in zip(local_regions, found, strict=True):
         assert (other.answer, other.whole, other.probed) == (one.answer, one.whole, one.probed)
         if one.point is None:
             assert other.point is None
@@ -269,11 +276,16 @@ def test_a_server_that_says_nothing_of_itself(server: OpenAIServer, paths: list[
 
 @pytest.mark.parametrize("manners", [{"top": 0}, {"top": 0, "strict": True}, {"top": 1}])
 def test_without_log_probabilities_there_are_words(
-    served: Served, local: Auditor, paths: list[str], valid_record: Check, manners: dict[str, Any]
+    served: Served,
+    local_scores: list[Score],
+    local_regions: list[Grounding],
+    paths: list[str],
+    valid_record: Check,
+    manners: dict[str, Any],
 ) -> None:
     auditor = served(**manners)
     records = list(auditor.score(paths))
-    for record, expected in zip(records, scores(local.score(paths)), strict=True):
+    for record, expected in zip(records, local_scores, strict=True):
         said = valid_record(record)
         assert isinstance(record.outcome, WordedScore)
         assert said["score"] is said["levels"] is None
@@ -282,9 +294,7 @@ def test_without_log_probabilities_there_are_words(
         assert "no log-probabilities" in said["worded"]
     assert [len(record.notes) for record in records] == [1, 0, 0]
     whole = 0
-    for record, told in zip(
-        auditor.ground(paths, QUESTION), regions(local.ground(paths, QUESTION)), strict=True
-    ):
+    for record, told in zip(auditor.ground(paths, QUESTION), local_regions, strict=True):
         said = valid_record(record)
         assert said["answer"] == told.answer
         whole += told.point is None

@@ -83,6 +83,32 @@ def test_batches_are_bounded_in_pixels(files: list[Path], monkeypatch: pytest.Mo
     assert [len(batch) for batch in batches(files, size=8)] == [2, 1, 1, 2, 2, 1]
 
 
+def test_batches_can_be_smaller_from_now_on(files: list[Path]) -> None:
+    feed = Feed(files, batch_size=4, max_decode_pixels=MAX_DECODE_PIXELS)
+    feed.at_once = 1
+    found = iter(feed)
+    assert len(next(found)) == 1
+    feed.at_once = 4
+    assert len(next(found)) == 4
+
+
+def test_photos_under_way_count_as_the_last_one_did() -> None:
+    """Two large ones are never decoded at once; two small ones are."""
+    room = feed._Room(100, threads=2)
+    assert room.enter(0.01)
+    assert room.enter(0.01), "nobody knows yet"
+    room.take(80)
+    room.take(0)  # it failed
+    assert room.enter(0.01)
+    assert not room.enter(0.01)
+    room.take(30)
+    assert not room.enter(0.01), "what waits is too much"
+    room.give(80)
+    assert room.enter(0.01)
+    assert room.enter(0.01)
+    assert not room.enter(0.01), "no thread is free"
+
+
 def test_failed_photos_count_as_photos(files: list[Path]) -> None:
     gone = [path.with_name("nowhere.png") for path in files]
     assert [len(batch) for batch in batches(gone)] == [4, 4, 1]

@@ -227,7 +227,7 @@ def test_of_duplicates_the_best_stays() -> None:
 
 def test_torchvision_is_never_imported() -> None:
     code = (
-        "import sys; sys.modules['torchvision'] = None\n"
+        "import sys; sys.modules['torchvision'] = sys.modules['torchao'] = None\n"
         "import numpy as np\n"
         "from trainer.automatic import AutomaticRegions\n"
         "assert 'torch' not in sys.modules\n"

@@ -12,6 +12,7 @@ from spider_cli.errors import UsageError
 from tests.openai_server import Fault, OpenAIServer, Request
 from trainer.build.config import BuildConfig
 from trainer.build.run import Built, build_data
+from trainer.build.stages import processes
 from trainer.datasets.schema import row_id
 from trainer.datasets.store import open_data
 from trainer.labeller import open_labeller
@@ -48,8 +49,8 @@ def build(photos: Path, out: Path, url: str) -> Built:
     config = BuildConfig(size=5, side=128, seed=4, clean=0, whole=0, other=0, rows=10)
     labeller = open_labeller(url)
     return build_data(
-        [photos], out, config, finder=finder, finder_name=name, workers=1, labeller=labeller,
-        labeller_name=labeller.name, rewriter=open_rewriter(url),
+        [photos], out, config, finder=finder, finder_name=name, hands=processes(1),
+        labeller=labeller, labeller_name=labeller.name, rewriter=open_rewriter(url),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     folder: Path = tmp_path_factory.mktemp("held-out")
     for name in ("astronaut", "chelsea", "coffee", "rocket"):
         Image.fromarray(getattr(data, name)()).save(folder / f"{name}.png")
-    return smoke(Auditor(), [folder], size=96, seed=11, progress=lambda _: None)
+    return smoke(Auditor(), [folder], size=48, seed=11, progress=lambda _: None)
 
 
 def test_the_family_of_one_distortion_is_named(figures: Figures) -> None:

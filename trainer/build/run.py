@@ -7,7 +7,7 @@ the photos, the settings and the libraries alone, not on the workers or the stop
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,10 +19,10 @@ from spider_cli import __version__
 from spider_cli.errors import UsageError
 from trainer.build.config import BuildConfig
 from trainer.build.plan import PhotoPlan, deal, plan_photos
-from trainer.build.pool import spread
 from trainer.build.realise import Workshop, reference_id
+from trainer.build.stages import Hands, Making, Referring, Stage, Surveying
 from trainer.build.staging import Staging
-from trainer.build.survey import Given, find_given, survey_photo
+from trainer.build.survey import Given, find_given
 from trainer.build.tally import Tally, shares_of
 from trainer.build.write import Progress, Rewriter, RowWriter, label_regions
 from trainer.datasets.card import data_card
@@ -70,7 +70,7 @@ def build_data(
     *,
     finder: RegionFinder,
     finder_name: str,
-    workers: int,
+    hands: Hands,
     labeller: "Labeller | None" = None,
     labeller_name: str = "",
     rewriter: Rewriter | None = None,
@@ -83,7 +83,7 @@ def build_data(
         photos: folders of pristine photos.
         out: the data set's folder.
         finder: where regions come from; `finder_name` says which, for the config.
-        workers: processes.
+        hands: who works, on this machine or others; the bytes do not depend on it.
         labeller: names regions that have no label.
         rewriter: rewords the answers.
         force: replace another data set, or throw away another unfinished build.
@@ -109,10 +109,8 @@ def build_data(
         return finished
     out.mkdir(parents=True, exist_ok=True)
     with full_disk(out), Staging(out, print_of, fresh=force) as staging:
-        for number, note in _missing(
-            staging, "survey", len(given), _survey, (given, finder), workers, progress
-        ):
-            staging.put("survey", number, note)
+        surveying = Surveying(given, finder)
+        _staged(staging, "survey", surveying, range(len(given)), hands, progress)
         survey = dict(staging.notes("survey"))
         usable = [number for number in sorted(survey) if "hash" in survey[number]]
         if not usable:
@@ -134,8 +132,9 @@ def build_data(
             config, tuple(given), tuple(groups.get(i, "") for i in range(len(given))), finder
         )
         tasks: dict[int, PhotoPlan] = {plan.index: plan for plan in plans}
-        _make(staging, shop, tasks, workers, progress)
-        used = _references(staging, shop, workers, progress)
+        _staged(staging, "photos", Making(shop, tasks), list(tasks), hands, progress)
+        used = sorted({note["photo"] for _, note in staging.notes("photos") if "photo" in note})
+        _staged(staging, "references", Referring(shop), used, hands, progress)
         if labeller is not None:
             label_regions(staging, labeller, config, sorted(tasks), progress)
         tally = Tally()
@@ -235,35 +234,22 @@ def _ours(name: str, known: set[str]) -> bool:
     return name in known or name == "rejects.jsonl" or name.startswith(".")
 
 
-def _survey(shared: tuple[list[Given], RegionFinder], number: int) -> dict[str, Any]:
-    given, finder = shared
-    return survey_photo(given[number], finder)
-
-
-def _make_one(shop: Workshop, plan: PhotoPlan) -> tuple[dict[str, Any], bytes]:
-    return shop.make(plan)
-
-
-def _reference_one(shop: Workshop, number: int) -> bytes:
-    return shop.reference(number)
-
-
-def _missing(
+def _staged(
     staging: Staging,
-    stage: str,
-    total: int,
-    function: Callable[[Any, int], Any],
-    shared: Any,
-    workers: int,
+    name: str,
+    stage: Stage,
+    numbers: Sequence[int],
+    hands: Hands,
     progress: Progress,
-) -> Iterator[tuple[int, Any]]:
-    done = staging.done(stage)
-    left = [number for number in range(total) if number not in done]
-    count = total - len(left)
-    for number, result in spread(function, shared, left, workers=min(workers, len(left) or 1)):
-        yield number, result
+) -> None:
+    """Do a stage's numbers that are not done yet, and keep each as it comes."""
+    done = staging.done(name)
+    left = [number for number in numbers if number not in done]
+    count = len(numbers) - len(left)
+    for number, (note, data) in hands(stage, left):
+        staging.put(name, number, note, data)
         count += 1
-        progress(stage, count, total)
+        progress(name, count, len(numbers))
 
 
 def _plans(config: BuildConfig, usable: list[int], splits: list[str]) -> list[PhotoPlan]:
@@ -277,36 +263,6 @@ def _plans(config: BuildConfig, usable: list[int], splits: list[str]) -> list[Ph
         if count:
             plans += plan_photos(config, split, count, photos, len(plans))
     return plans
-
-
-def _make(
-    staging: Staging,
-    shop: Workshop,
-    tasks: dict[int, PhotoPlan],
-    workers: int,
-    progress: Progress,
-) -> None:
-    done = staging.done("photos")
-    left = [plan for index, plan in tasks.items() if index not in done]
-    count = len(tasks) - len(left)
-    for plan, (note, data) in spread(_make_one, shop, left, workers=min(workers, len(left) or 1)):
-        staging.put("photos", plan.index, note, data)
-        count += 1
-        progress("photos", count, len(tasks))
-
-
-def _references(staging: Staging, shop: Workshop, workers: int, progress: Progress) -> list[int]:
-    """Keep the untouched photos that were used; their numbers."""
-    used = sorted({note["photo"] for _, note in staging.notes("photos") if "photo" in note})
-    done = staging.done("references")
-    left = [number for number in used if number not in done]
-    count = len(used) - len(left)
-    workers = min(workers, len(left) or 1)
-    for number, data in spread(_reference_one, shop, left, workers=workers):
-        staging.put("references", number, {}, data)
-        count += 1
-        progress("references", count, len(used))
-    return used
 
 
 def _reference_row(staging: Staging, given: list[Given], number: int) -> dict[str, Any]:

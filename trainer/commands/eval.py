@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spider_cli.commands.engine_options import (
+    Engine,
+    RayAddress,
+    Workers,
+    check_engine_options,
+    engine_option,
+)
 from spider_cli.commands.options import Device, DeviceMap, Dtype, MaxPixels, Offline, Quantized
 
 if TYPE_CHECKING:
+    from spider_cli.engines.crew import Cluster
     from trainer.evaluate.measuring import Measured, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Measure models.")
@@ -21,6 +29,7 @@ _WHAT, _OUTPUT, _MODEL = "What is measured", "Output", "Model"
 
 @app.command(no_args_is_help=True)
 def evaluate(
+    context: typer.Context,
     target: Annotated[
         str,
         typer.Argument(
@@ -190,6 +199,15 @@ def evaluate(
         ),
     ] = 32,
     max_pixels: MaxPixels = None,
+    engine: Annotated[
+        Engine,
+        engine_option(
+            "Where the model is asked: in this process, or on a Ray cluster (docs/scale.md). "
+            "Results and figures are the same."
+        ),
+    ] = "local",
+    ray_address: RayAddress = None,
+    workers: Workers = None,
 ) -> None:
     """Measure a model on TARGET: every task's figures, with intervals, beside the baselines.
 
@@ -209,9 +227,15 @@ def evaluate(
     from trainer.evaluate.running import tasks_named
     from trainer.evaluate.saved import check_out, load
     from trainer.evaluate.table import counts_line, write
-    from trainer.evaluate.targets import kind_of
+    from trainer.evaluate.targets import SUITES, kind_of
 
     kind = kind_of(target)
+    check_engine_options(context, engine, ["ray_address", "workers"])
+    if engine != "local" and kind in _KINDS:
+        raise UsageError(
+            f"{target if kind in SUITES else 'what was saved'} does not go with --engine {engine}",
+            hint="data sets, lists, opinion and camera do",
+        )
     if quantize is not None:
         show_torchao(quietly=True)
     wanted = Wanted(device, dtype, quantize, device_map)
@@ -279,6 +303,7 @@ def evaluate(
             wanted=wanted,
             batch_size=batch_size,
             max_pixels=max_pixels,
+            cluster=_cluster(engine, ray_address, workers),
         )
         measured = _measured(settings, quiet=quiet)
     if against is not None:
@@ -295,6 +320,16 @@ def evaluate(
         _say(f"failed, {count} cases: {reason}")
     if measured.tally.count("failed"):
         raise typer.Exit(ExitCode.SOME_PHOTOS_FAILED)
+
+
+def _cluster(engine: Engine, address: str | None, workers: int | None) -> "Cluster | None":
+    if engine == "local":
+        return None
+    from spider_cli.engines.crew import Cluster
+    from spider_cli.engines.ray_engine import check_ray
+
+    check_ray()
+    return Cluster(address, workers)
 
 
 def _measured(settings: "Settings", *, quiet: bool) -> "Measured":

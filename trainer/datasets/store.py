@@ -11,9 +11,10 @@ DIR/rejects.jsonl        what was left out, and why
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,11 @@ class DataSet:
         """A split's files, in order."""
         return sorted((self.folder / "data").glob(f"{split}-[0-9]*.parquet"))
 
-    def items(self, split: str) -> Iterator[Item]:
+    def items(self, split: str, only: Collection[str] | None = None) -> Iterator[Item]:
         """A split's photos in order, decoded one at a time.
+
+        Args:
+            only: ids of photos; the others are not read. None: all.
 
         Raises:
             UsageError: no such split, or a row that is not as it should be (`spider data verify`
@@ -80,7 +84,7 @@ class DataSet:
                 f"{self.folder} has no split {split!r}", hint=f"it has {', '.join(self.splits)}"
             )
         for path in self.shards(split):
-            for number, row in enumerate(_rows(path), 1):
+            for number, row in _rows(path, only):
                 try:
                     yield from_row(row)
                 except (KeyError, TypeError, ValueError, OSError) as error:
@@ -93,7 +97,7 @@ class DataSet:
     def references(self) -> Iterator[tuple[str, str, Pixels]]:
         """The untouched photos: id, source, pixels."""
         for path in sorted((self.folder / "references").glob("references-[0-9]*.parquet")):
-            for row in _rows(path):
+            for _, row in _rows(path):
                 yield row["id"], row["source"], decode_png(row["image"]["bytes"])
 
 
@@ -248,13 +252,36 @@ class full_disk:  # noqa: N801 - used as a function: `with full_disk(folder):`
             ) from error
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, only: Collection[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a file with their numbers, from 1; all, or those of some ids."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=8):
-                yield from batch.to_pylist()
+            wanted: Sequence[int] = range(file.num_row_groups)
+            if only is not None:
+                about = path.stat()
+                ids = _ids(path, about.st_mtime_ns, about.st_size)
+                wanted = [at for at, group in enumerate(ids) if any(one in only for one in group)]
+            heads = (file.metadata.row_group(at).num_rows for at in range(file.num_row_groups))
+            first = list(accumulate(heads, initial=1))
+            for at in wanted:
+                number = first[at]
+                for batch in file.iter_batches(batch_size=8, row_groups=[at]):
+                    for row in batch.to_pylist():
+                        if only is None or row["id"] in only:
+                            yield number, row
+                        number += 1
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}", code="bad_data") from error
+
+
+@lru_cache(maxsize=1024)
+def _ids(path: Path, changed: int, size: int) -> tuple[tuple[str, ...], ...]:
+    """The ids of each row group of a file, as it is now."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        groups = [file.read_row_group(at, columns=["id"]) for at in range(file.num_row_groups)]
+    return tuple(tuple(group.column("id").to_pylist()) for group in groups)

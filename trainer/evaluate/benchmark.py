@@ -61,9 +61,8 @@ def of_data_set(folder: Path, split: str | None = None) -> Benchmark:
     chosen = _split(str(folder), split, data.splits)
 
     def photos(wanted: Collection[str]) -> Iterator[Opened]:
-        for item in data.items(chosen):
-            if item.id in wanted:
-                yield Opened(tuple(cases_of(item)), item)
+        for item in data.items(chosen, wanted):
+            yield Opened(tuple(cases_of(item)), item)
 
     cases: list[Case] = []
     free = 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spider_cli import __version__
 from spider_cli.auditor import Auditor
@@ -29,6 +29,10 @@ from trainer.evaluate.targets import open_benchmark
 from trainer.evaluate.values import SCHEMA, Difference
 from trainer.evaluate.worst import pictures, worst_of
 from trainer.judge import Judge
+
+if TYPE_CHECKING:
+    from spider_cli.engines.crew import Cluster
+    from trainer.evaluate.cases import Case
 
 __all__ = ["Against", "Measured", "Settings", "against", "measure", "reload"]
 
@@ -59,6 +63,31 @@ class Settings:
     batch_size: int = 32
     max_pixels: int | None = None
     """Of a photo that the model is shown; its family's default when None."""
+    cluster: "Cluster | None" = None
+    """Where the model is asked; None: in this process."""
+
+    def __post_init__(self) -> None:
+        if self.cluster is None:
+            return
+        for name, value in (("predictions", self.predictions), ("judge", self.judge)):
+            if value is not None:
+                raise UsageError(
+                    f"--{name} does not go with --engine ray",
+                    hint="an engine asks a local model: leave one of them out",
+                )
+
+    @property
+    def auditor(self) -> dict[str, Any]:
+        """The arguments of `Auditor`."""
+        return {
+            "model": self.model,
+            "device": self.wanted.device,
+            "dtype": self.wanted.dtype,
+            "batch_size": self.batch_size,
+            "max_pixels": self.max_pixels,
+            "quantize": self.wanted.quantize,
+            "device_map": self.wanted.device_map,
+        }
 
 
 @dataclass(frozen=True)
@@ -157,19 +186,11 @@ def measure(
         raise UsageError(
             f"{settings.target} has no case{asked} that can be graded", code="no_cases"
         )
-    wanted = settings.wanted
-    auditor = Auditor(
-        settings.model,
-        device=wanted.device,
-        dtype=wanted.dtype,
-        batch_size=settings.batch_size,
-        max_pixels=settings.max_pixels,
-        quantize=wanted.quantize,
-        device_map=wanted.device_map,
-    )
+    auditor = Auditor(**settings.auditor)
     auditor.told = lambda loaded: None if loaded.bundled else say(str(loaded))
     pointed = any(case.grounding for case in cases)
-    segmenter = SharedSegmenter(auditor.load_segmenter()) if pointed else None
+    here = settings.cluster is None
+    segmenter = SharedSegmenter(auditor.load_segmenter()) if pointed and here else None
     system: System
     if settings.predictions is not None:
         predictions = read_predictions(settings.predictions, benchmark.cases, cases)
@@ -193,19 +214,47 @@ def measure(
         quantize=auditor.quantize if loads else None,
         made_by=f"spider {__version__}",
     )
-    results = run(
-        benchmark,
-        cases,
-        system,
-        segmenter=segmenter,
-        baselines=Baselines(cases, settings.seed) if settings.baselines else None,
-        peers=Peers(peers) if peers else None,
-        judge=judge,
-        step=start(len({case.photo for case in cases})),
-    )
+    step = start(len({case.photo for case in cases}))
+    if settings.cluster is not None:
+        results = _on_cluster(settings, settings.cluster, benchmark, cases, auditor, step)
+    else:
+        results = run(
+            benchmark,
+            cases,
+            system,
+            segmenter=segmenter,
+            baselines=Baselines(cases, settings.seed) if settings.baselines else None,
+            peers=Peers(peers) if peers else None,
+            judge=judge,
+            step=step,
+        )
     if judge is not None and (judge.unparsed or judge.failed):
         say(f"{judge.name} gave no grade for {judge.unparsed + judge.failed} answers; left out")
     return Measured(header, results, tally(results, seed=settings.seed), benchmark)
+
+
+def _on_cluster(
+    settings: Settings,
+    cluster: "Cluster",
+    benchmark: Benchmark,
+    cases: "Sequence[Case]",
+    auditor: Auditor,
+    step: Callable[[], None],
+) -> list[Result]:
+    from trainer.engines.measuring import Measuring, run_on_cluster
+
+    folder = auditor.folder  # raises where there is none, before a cluster is joined
+    named = [settings.target] if Path(settings.target).exists() else []
+    work = Measuring(
+        opened=benchmark.photos,
+        cases=tuple(cases),
+        auditor=settings.auditor | {"model": auditor.model},
+        revision=folder.revision(),
+        seed=settings.seed,
+        baselines=settings.baselines,
+        peers=tuple(settings.peers),
+    )
+    return run_on_cluster(cluster, work, reads=[*named, *map(str, settings.photos)], step=step)
 
 
 def reload(path: Path, *, tasks: Sequence[str] = (), limit: int | None = None) -> Measured:

@@ -1,6 +1,6 @@
 """The run: photo after photo, each looked at once, asked, graded beside the baselines."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spider_cli.errors import UsageError, did_you_mean
@@ -18,9 +18,9 @@ from trainer.judge import Judge
 from trainer.rows import QA
 from trainer.truth import BoolMask
 
-__all__ = ["choose", "run", "tasks_named"]
+__all__ = ["PHOTOS", "choose", "each_photo", "run", "tasks_named"]
 
-_PHOTOS, _PIXELS = 8, 24_000_000
+PHOTOS, _PIXELS = 8, 24_000_000
 """Photos looked at together, and the pixels they may have together."""
 
 
@@ -90,22 +90,48 @@ def run(
     Returns:
         A result a case, in the benchmark's order.
     """
-    wanted = {case.id for case in cases}
     found: dict[str, Result] = {}
     opened = benchmark.photos({case.photo for case in cases})
+    for results in each_photo(
+        opened,
+        {case.id for case in cases},
+        system,
+        segmenter=segmenter,
+        baselines=baselines,
+        peers=peers,
+        judge=judge,
+    ):
+        found |= {one.case.id: one for one in results}
+        step()
+    return [found[case.id] for case in cases]
+
+
+def each_photo(
+    opened: Iterable[Opened],
+    wanted: Collection[str],
+    system: System,
+    *,
+    segmenter: SharedSegmenter | None = None,
+    baselines: Baselines | None = None,
+    peers: Peers | None = None,
+    judge: Judge | None = None,
+) -> Iterator[list[Result]]:
+    """The results of each photo, in order; several photos are looked at together.
+
+    Args:
+        wanted: ids of the cases to ask; the rest as for `run`.
+    """
     for batch in _batches(opened, wanted):
         shown = [Shown(part.photo, part.cases) for part in batch if part.photo is not None]
         predictions = system.predict(shown) if shown else {}
         for part in batch:
-            for result in _graded(part, predictions.get, segmenter, baselines, peers):
-                found[result.case.id] = _judged(result, part.opened.item, judge)
-            step()
+            graded = _graded(part, predictions.get, segmenter, baselines, peers)
+            yield [_judged(result, part.opened.item, judge) for result in graded]
         if segmenter is not None:
             segmenter.forget()
-    return [found[case.id] for case in cases]
 
 
-def _batches(opened: Iterable[Opened], wanted: set[str]) -> Iterator[list[_Part]]:
+def _batches(opened: Iterable[Opened], wanted: Collection[str]) -> Iterator[list[_Part]]:
     batch: list[_Part] = []
     pixels = 0
     for one in opened:
@@ -115,7 +141,7 @@ def _batches(opened: Iterable[Opened], wanted: set[str]) -> Iterator[list[_Part]
             photo = photo_from_array(one.item.sample.pixels, one.item.source)
             masks = tuple(region.mask for region in one.item.sample.regions)
         size = photo.width * photo.height if photo is not None else 0
-        if batch and (len(batch) == _PHOTOS or pixels + size > _PIXELS):
+        if batch and (len(batch) == PHOTOS or pixels + size > _PIXELS):
             yield batch
             batch, pixels = [], 0
         cases = tuple(case for case in one.cases if case.id in wanted)

@@ -23,7 +23,7 @@ from trainer.tuning.callbacks import Reporter
 from trainer.tuning.export import read_weights, save_settings, write_weights
 from trainer.tuning.files import disk_explained, read_json, write_json
 from trainer.tuning.guard import Guard, Ledger
-from trainer.tuning.losses import AnswerLoss, mean_terms
+from trainer.tuning.losses import AnswerLoss, counted_besides, mean_terms
 from trainer.tuning.measured import Measured
 from trainer.tuning.parts import parameter_groups
 from trainer.tuning.signals import Signals
@@ -141,13 +141,13 @@ class Stage1Trainer(Trainer):
         return loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
-        """Live tokens of the step, over all processes, and as many as its patches count."""
+        """Live tokens of the step, over all processes, and what is counted besides."""
         live = super()._get_num_items_in_batch(batch_samples, device)
-        if live is None or not self.recipe.losses.dense_patches:
+        weights = self.recipe.losses
+        if live is None or not (weights.dense_patches or weights.dense_levels):
             return live
-        counts = [batch["targets"].get("patch_tokens") for batch in batch_samples]
-        mine = sum((one.sum() for one in counts if one is not None), torch.zeros(()))
-        return live + self.accelerator.gather(mine.reshape(1).to(device)).sum()
+        mine = sum(counted_besides(batch["targets"]) for batch in batch_samples)
+        return live + self.accelerator.gather(torch.tensor([mine], device=device)).sum()
 
     # -- log and evaluation --------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ __all__ = [
     "AnswerLoss",
     "answer_terms",
     "check_losses",
+    "counted_besides",
     "divergence",
     "fidelity",
     "mean_terms",
@@ -34,7 +35,7 @@ __all__ = [
 _EPSILON = 1e-8
 
 
-TERMS = ("answers", "faults", "places", "levels", "order", "patches")
+TERMS = ("answers", "faults", "places", "levels", "order", "patches", "views")
 """Of the loss, in the order of `AnswerLoss.sums`."""
 
 
@@ -68,8 +69,8 @@ class AnswerLoss:
         Args:
             model: plain, or wrapped by peft, DDP, FSDP or the like.
             batch: of the collator, on the model's device.
-            live: number of live tokens, and what patches count, of the whole batch that a step of
-                the optimizer has.
+            live: number of live tokens, and what patches and overviews count, of the whole batch
+                that a step of the optimizer has.
 
         Returns:
             A scalar, float32.
@@ -95,6 +96,10 @@ class AnswerLoss:
             tokens = targets["patch_tokens"]
             weight = self.weights.dense_patches
             terms["patches"] = Term(weight, (costs * tokens).sum(), float(tokens.sum()))
+        if self.weights.dense_levels and "view_levels" in targets:
+            wanted = targets["view_levels"].to(logits.device)
+            costs = divergence(out.level_logits.float().log_softmax(dim=-1), wanted)
+            terms["views"] = Term(self.weights.dense_levels, costs.sum(), len(costs))
         for place, name in enumerate(TERMS):
             if name in terms:
                 self.sums[0, place] += terms[name].sum.detach().cpu()
@@ -108,6 +113,13 @@ class AnswerLoss:
         found = self.sums.clone()
         self.sums.zero_()
         return found
+
+
+def counted_besides(targets: dict[str, Any]) -> float:
+    """As many tokens as a batch's patches and overviews count, each without its weight."""
+    patches: Tensor | None = targets.get("patch_tokens")
+    views = targets.get("view_levels", ())
+    return (0.0 if patches is None else float(patches.sum())) + len(views)
 
 
 def predicting(labels: Tensor) -> Tensor:
@@ -224,17 +236,19 @@ def check_losses(weights: "Losses", micro_batch: int, *, dense: bool = False) ->
     Args:
         weights: of the recipe.
         micro_batch: photos whose scores can be compared.
-        dense: the model's encoder can be taught patch by patch.
+        dense: the model's encoder can be taught by itself.
 
     Raises:
-        UsageError: patches cannot be taught in such models, or there are no pairs to compare.
+        UsageError: an encoder cannot be taught by itself in such models, or there are no pairs to
+            compare.
     """
-    if weights.dense_patches and not dense:
-        raise UsageError(
-            "losses.dense_patches: the encoders of chat models are not taught patch by patch",
-            hint="--set losses.dense_patches=0",
-            code="bad_recipe",
-        )
+    for name, how in (("dense_patches", "patch by patch"), ("dense_levels", "levels")):
+        if getattr(weights, name) and not dense:
+            raise UsageError(
+                f"losses.{name}: the encoders of chat models are not taught {how}",
+                hint=f"--set losses.{name}=0",
+                code="bad_recipe",
+            )
     if weights.fidelity and micro_batch < 2:
         raise UsageError(
             "losses.fidelity compares photos of a micro-batch, and run.micro_batch is "

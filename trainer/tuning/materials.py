@@ -169,6 +169,12 @@ def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
         )
     if recipe.augment.crop and not losses.dense_patches:
         raise UsageError("augment.crop: nothing is learnt from crops but losses.dense_patches")
+    if losses.dense_levels and not processor.config.levels:
+        raise UsageError(
+            "losses.dense_levels: the statistics of this nano tell nothing of levels",
+            hint="--set losses.dense_levels=0",
+            code="bad_recipe",
+        )
     if losses.fidelity:
         raise UsageError("losses.fidelity: nano's photos do not come in comparable pairs")
     mixture = PhotoMixture(recipe.data, run.seed, questions=run.questions)
@@ -190,7 +196,7 @@ def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
         rows=rows(mixture, steps * run.batch, recipe.augment, losses),
         steps=steps,
         counts=_counts(mixture),
-        collate=PhotoCollator(encoder.pad_id),
+        collate=PhotoCollator(encoder.pad_id, rates=bool(losses.dense_levels)),
         loss_of=AnswerLoss(losses),
         examined=examined,
         micro_batch=run.micro_batch,

@@ -76,7 +76,9 @@ class TrainingPhotos(Dataset[PackedPhoto]):
             rows = ()
         item, rows = augmented_photo(item, rows, self.augment, rng)
         levels, mean = None, 0.0
-        if (self.losses.soft_levels or self.losses.fidelity) and item.mos is not None:
+        losses = self.losses
+        wanted = losses.soft_levels or losses.dense_levels or losses.fidelity
+        if wanted and item.mos is not None:
             levels, mean = level_probabilities(item.mos, item.mos_std), on_five(item.mos)
         try:
             packed = self.encoder.encode(

@@ -250,6 +250,8 @@ class Losses:
     "Pairs of a micro-batch's photos of one data set are put in the order of people's scores."
     dense_patches: float = 0.0
     "Patches are taught from the masks; for encoders that allow it."
+    dense_levels: float = 0.0
+    "What the encoder alone tells of the level is taught as `soft_levels` are; for such encoders."
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

@@ -11,6 +11,7 @@ from spider_cli.errors import PhotoError
 from spider_cli.masks import decode_mask
 from spider_cli.photos import Source, open_photo
 from spider_cli.results import Audited, Grounding, Mask, Record
+from spider_cli.shrinking import shrunk
 
 __all__ = ["HEAT_SIDE", "SIDE", "preview_again", "preview_of", "preview_of_photo"]
 
@@ -70,8 +71,13 @@ def preview_again(source: Source, mask: Mask | None) -> Preview | None:
 
 def _jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     """(height, width, 3) uint8 RGB as a JPEG; never enlarged, and made of pixels alone."""
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    height, width = pixels.shape[:2]
+    factor = SIDE / max(height, width)
+    if factor < 1:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        picture = shrunk(pixels, size, Image.Resampling.BICUBIC, reducing_gap=1.5)
+    else:
+        picture = Image.fromarray(pixels)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()

@@ -9,7 +9,6 @@ MOST no file may grow beyond so many bytes: a full disk.
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from spider_cli.audit.state import State
@@ -37,11 +36,11 @@ def main(file: str, folder: str, log: str, pace: str, gate: str = "", most: str 
                 lines.write(f"judged {one.photo.path.name}\n")
             batch.clear()
 
-        def shots() -> Iterator[Shot]:
-            yield from found(*(one.path for one in find_photos([folder])))
-            judge()  # other runs wait for what is in hand
-
-        for one, record in state.each(shots()):
+        for item in state.each(found(*(one.path for one in find_photos([folder])))):
+            if item is None:  # other runs wait for what is in hand
+                judge()
+                continue
+            one, record = item
             if record is not None:
                 assert record == judged(one)
                 lines.write(f"known {one.photo.path.name}\n")

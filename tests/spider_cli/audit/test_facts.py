@@ -249,7 +249,7 @@ def test_the_look_is_imagehashs_own(photos: Path) -> None:
 
 
 def test_without_imagehash_there_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_can_hash", lambda: False)
+    monkeypatch.setattr(facts, "can_hash", lambda: False)
     assert look_of(pixels_of()) is None
 
 

@@ -245,16 +245,16 @@ def test_a_locked_state(shoot: Path) -> None:
     before = snapshot(shoot / "shoot")
     with sqlite3.connect(shoot / "state.sqlite") as other:
         other.execute("BEGIN EXCLUSIVE")
-        ran = audit("shoot", "--state", "state.sqlite", cwd=shoot, program=IMPATIENT)
-        assert ran.code == 2 and ran.out == ""
-        (line,) = ran.errors
-        assert "state.sqlite" in line
+        ran = audit("shoot", "--json", "--state", "state.sqlite", cwd=shoot, program=IMPATIENT)
         other.rollback()
+        assert not other.execute("SELECT * FROM sqlite_master").fetchall()
+    assert ran.code == 0 and len(ran.records) == 2
+    assert ran.errors == [] and "holds state.sqlite locked" in ran.err
     assert snapshot(shoot / "shoot") == before
 
 
 def test_a_disk_that_is_full(shoot: Path) -> None:
-    """The run stops with one line, and leaves nothing half written."""
+    """Nothing that was found is lost, and nothing is left half written."""
     before = snapshot(shoot / "shoot")
     with disk(shoot / "disk", "1m"):
         with suppress(OSError), (shoot / "disk" / "filler").open("wb", buffering=0) as file:
@@ -265,9 +265,11 @@ def test_a_disk_that_is_full(shoot: Path) -> None:
             *("--out", "disk/heat", "--report", "disk/all.html"),
             cwd=shoot,
         )
-        assert ran.code == 2 and ran.out == ""
-        (line,) = ran.errors
-        assert "disk/" in line and "No space left" in line
+        assert ran.code == 2 and len(ran.records) == 2
+        assert not any("error" in one for one in ran.records)
+        pictures, report = ran.errors
+        assert "disk/heat" in pictures and "No space left" in pictures
+        assert "disk/all.html" in report and "No space left" in report
         assert "Traceback" not in ran.err
         left = {path.name for path in (shoot / "disk").rglob("*") if path.is_file()}
         assert left <= {"filler", ".spider-audit"}

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spider_cli.audit.facts import look_of
 from spider_cli.audit.judging import Judge, Judged
+from spider_cli.audit.state import State
 from spider_cli.auditor import Auditor
 from spider_cli.errors import UsageError
 from spider_cli.lmm import LanguageModel
@@ -22,6 +24,9 @@ from spider_cli.questions import ground_question
 from spider_cli.results import Audited, Failure, Grounding
 from spider_cli.shots import Shot, shots
 from spider_cli.sources import named_source
+from tests.spider_cli.audit.judged import PREVIEW, SETTINGS
+from tests.spider_cli.audit.judged import judged as kept
+from tests.spider_cli.audit.judged import shot as named_shot
 
 pytestmark = pytest.mark.usefixtures("short_answers")
 
@@ -155,6 +160,33 @@ def test_what_an_earlier_run_found(nano: Auditor, shoot: list[Shot], tmp_path: P
     assert once_more.again(pair, record) is None
 
 
+def test_a_record_made_without_hashes_gets_its_hash(tmp_path: Path) -> None:
+    """Nothing else of it changes, it is kept, and no model is needed."""
+    photo = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (60, 90, 3), np.uint8)).save(photo)
+    one = named_shot(photo)
+    record = kept(one)
+    assert isinstance(record.outcome, Audited) and record.outcome.facts.look is None
+    with State(tmp_path / "state", SETTINGS, "1f2e") as state:
+        assert state.known(one) is None
+        assert state.keep(one, record, PREVIEW)
+    with State(tmp_path / "state", SETTINGS, "1f2e") as state:
+        judge = Judge(Auditor("nano", device="cpu"), amend=state.amend)
+        known = state.known(one)
+        assert known is not None
+        again = judge.again(one, known)
+        assert again is not None and isinstance(again.record.outcome, Audited)
+        look = again.record.outcome.facts.look
+        assert look == look_of(open_photo(one.photo).pixels) is not None
+        facts = replace(record.outcome.facts, look=look)
+        assert again.record.outcome == replace(record.outcome, facts=facts)
+    with State(tmp_path / "state", SETTINGS, "1f2e") as state:
+        assert state.known(one) == again.record
+        assert state.preview(photo) == PREVIEW
+    photo.unlink()
+    assert Judge(Auditor("nano", device="cpu")).again(one, record) is not None
+
+
 def test_pictures_whose_names_would_be_too_long(
     nano: Auditor, shoot: list[Shot], tmp_path: Path
 ) -> None:
@@ -193,16 +225,30 @@ def test_pictures_that_cannot_be_written_fail_the_photo(
     assert codes == ["cannot_write", "truncated", "cannot_write"]
 
 
-def test_a_full_disk_ends_the_run(
+def test_on_a_full_disk_what_was_found_stands(
     nano: Auditor, shoot: list[Shot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    whole = judge_all(Judge(nano, pictures=Pictures(tmp_path / "out", overwrite=True)), shoot)
     monkeypatch.setattr("spider_cli.outputs.pictures.write_together", full)
-    judge = Judge(nano, pictures=Pictures(tmp_path / "out", overwrite=True))
+    pictures = Pictures(tmp_path / "full", overwrite=True)
+    found = judge_all(Judge(nano, pictures=pictures, ends=False), shoot)
+    for one, like in zip(found, whole, strict=True):
+        if isinstance(like.record.outcome, Failure):
+            assert (one.record.outcome, one.lacks) == (like.record.outcome, "")
+            continue
+        assert isinstance(one.record.outcome, Audited)
+        assert isinstance(like.record.outcome, Audited)
+        region = one.record.outcome.region
+        assert isinstance(region, Grounding)
+        assert region.files is None
+        assert one.record.outcome.score == like.record.outcome.score
+        assert one.lacks.endswith("No space left on device")
+        assert like.lacks == ""
     with pytest.raises(UsageError, match="No space left on device") as caught:
-        judge_all(judge, shoot)
+        judge_all(Judge(nano, pictures=Pictures(tmp_path / "ends", overwrite=True)), shoot)
     assert caught.value.code == "no_room"
 
 

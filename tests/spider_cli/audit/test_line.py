@@ -110,20 +110,25 @@ def test_when_nothing_comes_what_is_in_hand_is_done() -> None:
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_at_the_end_of_the_shots_nothing_is_in_hand_any_more(others: int) -> None:
-    """So that two runs that wait for each other's shots get them."""
+def test_each_is_told_when_it_is_judged(others: int) -> None:
+    """The last ones too; and at a None nothing is in hand any more, so that two runs that wait for
+    each other's shots get them."""
     kept: list[str] = []
-    line = Line(Judge(), kept_in(kept))  # type: ignore[arg-type]
+    judge = Judge()
 
-    def each() -> Iterator[tuple[Shot, Record | None]]:
-        for one in line.fed(map(shot, range(3))):
-            yield one, None
-        assert kept == ["0.jpg", "1.jpg", "2.jpg"]
+    def each() -> Iterator[tuple[Shot, Record | None] | None]:
+        for number in range(3):
+            yield shot(number), None
         if others:
+            yield None
+            assert kept == ["0.jpg", "1.jpg", "2.jpg"]
             yield shot(9), audited("another run's")
 
-    wanted = ["0.jpg", "1.jpg", "2.jpg", *["another run's"] * others]
-    assert names(line.judged(each())) == wanted
+    told = []
+    for one in Line(judge, kept_in(kept)).judged(each()):  # type: ignore[arg-type]
+        told.append(one.record.photo)
+        assert kept == told[:3]
+    assert told == ["0.jpg", "1.jpg", "2.jpg", *["another run's"] * others]
 
 
 def test_an_end_in_the_middle_lets_go_of_the_judge() -> None:

@@ -81,9 +81,14 @@ def test_runs_are_taken_back_one_by_one(rated: tuple[Shoot, dict[str, bytes]]) -
     first = shoot.contents()
     shoot.rate([shoot.folder / "a.CR2"], POOR)
     shoot.rate([shoot.folder / "a.CR2"], POOR)  # nothing new: no run to take back
-    assert outcomes(shoot.journal) == {"a.xmp": RESTORED}
+    taken = shoot.journal.undo()
+    assert taken is not None
+    assert [one.outcome for one in taken.sidecars] == [RESTORED]
     assert shoot.contents() == first
-    assert outcomes(shoot.journal) is not None
+    again = shoot.journal.undo()
+    assert again is not None
+    assert (taken.earlier, taken.earlier_started) == (len(again.sidecars), again.started)
+    assert again.earlier == 0
     assert shoot.contents() == before
 
 

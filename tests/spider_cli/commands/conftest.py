@@ -8,18 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import spider_cli
-
-ROOT = Path(spider_cli.__file__).parent.parent
-PATIENCE = 900
-"""Seconds; the machine may be busy."""
-SPIDER = (sys.executable, "-m", "spider_cli")
+from tests.program import PATIENCE, SPIDER, Run, Spider, environment, run_here, run_spider
 
 # Runs spider with a hook that notes every file opened and every socket made, one JSON line each.
 AUDITED = """
@@ -34,50 +29,16 @@ main()
 """
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a finished process left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def errors(self) -> list[str]:
-        return [line for line in self.err.splitlines() if line.startswith("spider: error: ")]
-
-
-class Spider(Protocol):
-    def __call__(
-        self, *args: str | Path, env: Mapping[str, str] = {}, **more: Any
-    ) -> Run: ...  # pragma: no cover
-
-
-def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
-    """This process's variables without any of spider's own, and no files of settings."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPIDER_", "_SPIDER"))}
-    ours = {"COLUMNS": "100", "PYTHONPATH": str(ROOT), "SPIDER_NO_CONFIG": "1"}
-    return kept | ours | dict(extra)
-
-
-def run_spider(*args: str | Path, env: Mapping[str, str] = {}, **more: Any) -> Run:
-    more = {"timeout": PATIENCE, "stdin": subprocess.DEVNULL} | more
-    if "input" in more:
-        del more["stdin"]
-    done = subprocess.run(
-        [*SPIDER, *map(os.fspath, args)], env=environment(env), capture_output=True, **more
-    )
-    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+@pytest.fixture(scope="session")
+def spider() -> Spider:
+    """Run spider to its end as a process, stdin empty."""
+    return run_spider
 
 
 @pytest.fixture(scope="session")
-def spider() -> Spider:
-    """Run spider to its end, stdin empty."""
-    return run_spider
+def inside() -> Spider:
+    """The same in this process: what it says, writes and ends with."""
+    return run_here
 
 
 @dataclass(frozen=True)

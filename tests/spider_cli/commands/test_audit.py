@@ -1,4 +1,4 @@
-"""spider audit, the real program: one shoot, run again and again with what it can do."""
+"""spider audit: one shoot, judged by a process, then run again and again with what it can do."""
 
 import json
 import os
@@ -35,21 +35,21 @@ def shoot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def audit(spider: Any, shoot: Path) -> Callable[..., Any]:
+def audit(inside: Any, shoot: Path) -> Callable[..., Any]:
     """Audit that shoot, or what is named, from its parent folder, with a cache of its own."""
 
-    def run(*args: str | Path, paths: tuple[str, ...] = ("shoot",), **more: Any) -> Any:
+    def run(*args: str | Path, paths: tuple[str, ...] = ("shoot",), by: Any = inside) -> Any:
         env = {"SPIDER_CACHE": str(shoot.parent / "cache"), "SPIDER_DEVICE": "cpu"}
-        return spider("audit", *paths, *args, env=env, cwd=shoot.parent, **more)
+        return by("audit", *paths, *args, env=env, cwd=shoot.parent)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def first(audit: Any, shoot: Path) -> Any:
+def first(audit: Any, spider: Any, shoot: Path) -> Any:
     """The first run, which judges, and what the folder held before it."""
     before = snapshot(shoot)
-    return audit("--json", "--fail-under", "100", "--flag", "any:mild"), before
+    return audit("--json", "--fail-under", "100", "--flag", "any:mild", by=spider), before
 
 
 def test_one_valid_record_a_shot(first: Any, shoot: Path) -> None:
@@ -172,6 +172,7 @@ def test_everything_at_the_end(first: Any, audit: Any, shoot: Path) -> None:
         (["--format", "{skore}"], "there is no field 'skore'"),
         (["--sort", "skore"], "there is no such order"),
         (["--report", "x.xyz"], "the extension says the format"),
+        (["--output", "x.csv", "--report", "./x.csv"], "--output and --report both name x.csv"),
         (["--list", "keepers", "--json"], "--list and --json exclude each other"),
         (["--copy-to", "a", "--link-to", "b"], "--copy-to and --link-to exclude each other"),
         (["--print0"], "--print0 ends what"),

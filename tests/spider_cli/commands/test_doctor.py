@@ -5,11 +5,14 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from spider_cli.commands import checks
+from spider_cli.config.applying import apply
+from spider_cli.errors import UsageError
 from spider_cli.extras import EXTRAS
 
 
@@ -38,8 +41,8 @@ def test_this_installation(spider: Any, tmp_path: Path) -> None:
     assert not cache.exists()
 
 
-def test_json(spider: Any) -> None:
-    run = spider("doctor", "--json")
+def test_json(inside: Any) -> None:
+    run = inside("doctor", "--json")
     said = json.loads(run.out)
     assert said["schema"] == "spider-doctor/1"
     assert said["ok"] == (run.code == 0)
@@ -178,3 +181,47 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     found = checks.cache()
     assert found.status == "problem"
     assert "SPIDER_CACHE" in found.hint
+
+
+def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which files count, whose are passed over, and what is wrong in them."""
+    folder = tmp_path / "shoot"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SPIDER_NO_CONFIG", raising=False)
+    own = tmp_path / "own.toml"
+    monkeypatch.setenv("SPIDER_CONFIG", str(own))
+    own.write_text("fail-under = 'sixty'\n")
+    (folder / "spider.toml").write_text("[audit]\nxmp = true\ntop = 5\n")
+    project, user = checks.settings()
+    assert (project.name, project.status) == ("settings, project's", "warning")
+    assert f"{folder / 'spider.toml'}:2: xmp is ignored" in project.detail
+    assert (user.name, user.status) == ("settings, user's", "problem")
+    assert user.detail.startswith(f"{own}:1: fail-under takes a number")
+    own.write_text("fail-under = 60\n")
+    (folder / "spider.toml").unlink()
+    [found] = checks.settings()
+    assert (found.status, str(own) in found.detail) == ("ok", True)
+    monkeypatch.setattr("spider_cli.config.files._owned", lambda candidate, here: False)
+    (folder / "spider.toml").touch()
+    stranger, found = checks.settings()
+    assert (stranger.status, found.status) == ("warning", "ok")
+    assert "is not read" in stranger.detail
+    monkeypatch.setenv("SPIDER_NO_CONFIG", "1")
+    [found] = checks.settings()
+    assert "SPIDER_NO_CONFIG" in found.detail
+
+
+def test_settings_that_stop_other_commands_do_not_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("nonsense = [\n")
+    monkeypatch.setenv("SPIDER_CONFIG", str(own))
+    monkeypatch.delenv("SPIDER_NO_CONFIG", raising=False)
+    context = SimpleNamespace(meta={}, default_map=None)
+    apply(context, "doctor", [])
+    assert context.default_map is None
+    with pytest.raises(UsageError, match=r"own\.toml"):
+        apply(context, "score", [])

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.openai_server import OpenAIServer
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and pipes")
 
 PATIENCE = 900
@@ -138,9 +140,14 @@ def test_a_stdout_closed_from_the_start(start: Any, args: tuple[str, ...]) -> No
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(start: Any, photo: Path) -> None:
-    with Path("/dev/full").open("wb") as full:
-        process = start("score", photo, "--quiet", stdout=full)
+    with (
+        OpenAIServer(lambda request: "is fair.", models=["m"]) as server,
+        Path("/dev/full").open("wb") as full,
+    ):
+        args = ("score", photo, "--quiet", "--model", f"openai:{server.url}")
+        process = start(*args, stdout=full)
         assert process.wait(timeout=PATIENCE) == 70
+        assert server.requests
     err = process.stderr.read().decode()
     assert "No space left" in err
     assert "Traceback" not in err

@@ -34,9 +34,9 @@ def shoot(tmp_path: Path, demo_photo: Path) -> Path:
     return folder
 
 
-def test_with_the_packages(spider: Any, shoot: Path) -> None:
+def test_with_the_packages(inside: Any, shoot: Path) -> None:
     before = {path: path.read_bytes() for path in shoot.iterdir()}
-    run = spider("score", shoot)
+    run = inside("score", shoot)
     assert run.code == 0
     assert run.err == ""
     assert [record.get("read_as") for record in run.records] == [

@@ -59,10 +59,10 @@ def test_flags_that_were_turned_off_do_not_clash() -> None:
         _question({"most": True, "order": "blur,noise"})
 
 
-def test_the_pictures_of_a_folder(spider: Any, album: Path, tmp_path: Path) -> None:
+def test_the_pictures_of_a_folder(inside: Any, album: Path, tmp_path: Path) -> None:
     """Over a folder with a corrupt file: exit 3, all others done, the tree mirrored."""
     before = tree(album)
-    run = spider("ground", "album", "--most", "--out", "heat/new", cwd=tmp_path)
+    run = inside("ground", "album", "--most", "--out", "heat/new", cwd=tmp_path)
     assert run.code == 3
     assert len(run.errors) == 1
     assert tree(album) == before
@@ -81,7 +81,7 @@ def test_the_pictures_of_a_folder(spider: Any, album: Path, tmp_path: Path) -> N
     # Again, one mask taken away: each photo still has pictures there, and nothing changes.
     (tmp_path / "heat/new/a.jpg.mask.png").unlink()
     there = {name: (tmp_path / "heat" / name).read_bytes() for name in tree(tmp_path / "heat")}
-    run = spider("ground", "album", "--out", "heat/new", cwd=tmp_path)
+    run = inside("ground", "album", "--out", "heat/new", cwd=tmp_path)
     assert run.code == 3
     codes = [record["error"]["code"] for record in run.records]
     assert codes == ["exists", "truncated", "exists"]
@@ -90,7 +90,7 @@ def test_the_pictures_of_a_folder(spider: Any, album: Path, tmp_path: Path) -> N
         assert (tmp_path / "heat" / name).read_bytes() == content
 
     # With --force they are written again, the same to the byte.
-    run = spider("ground", "album", "--out", "heat/new", "--force", cwd=tmp_path)
+    run = inside("ground", "album", "--out", "heat/new", "--force", cwd=tmp_path)
     assert [record.get("error", {}).get("code") for record in run.records] == [
         None,
         "truncated",
@@ -120,13 +120,13 @@ def _check_pictures(record: dict[str, Any], root: Path, size: tuple[int, int]) -
 
 
 def test_photos_of_one_name_do_not_overwrite_each_other(
-    spider: Any, photo: Path, tmp_path: Path
+    inside: Any, photo: Path, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.jpg").write_bytes(photo.read_bytes())
     paths = (tmp_path / "one" / "x.jpg", tmp_path / "two" / "x.jpg")
-    run = spider("ground", *paths, "--out", tmp_path / "heat", "--force")
+    run = inside("ground", *paths, "--out", tmp_path / "heat", "--force")
     assert run.code == 3
     assert "files" in run.records[0]
     assert run.records[1]["error"]["code"] == "same_output"
@@ -155,13 +155,13 @@ def test_the_help_names_every_question() -> None:
     assert {"--most", "--least", "--distortion", "--order", "--first", "--last"} <= flags
 
 
-def test_a_rule_by_its_name(spider: Any, nano_folder: Path, tmp_path: Path, photos: Path) -> None:
+def test_a_rule_by_its_name(inside: Any, nano_folder: Path, tmp_path: Path, photos: Path) -> None:
     """What grounding.json says is obeyed; --rule paper is the plain rule all the same."""
     model = Path(shutil.copytree(nano_folder, tmp_path / "model"))
     photo = photos / "coffee.jpg"
 
     def points(*args: str) -> Any:
-        run = spider("ground", photo, "--model", model, "--json", *args)
+        run = inside("ground", photo, "--model", model, "--json", *args)
         assert run.code == 0, run.err
         return run, run.records[0]["point"]
 
@@ -180,11 +180,11 @@ def test_a_rule_by_its_name(spider: Any, nano_folder: Path, tmp_path: Path, phot
     run, forced = points("--rule", "paper", "--quiet")
     assert forced == plain
     assert run.err == ""
-    run = spider("ground", photo, "--model", model, "--rule", "papper")
+    run = inside("ground", photo, "--model", model, "--rule", "papper")
     assert run.code == 2
     assert "did you mean 'paper'?" in run.err
     (model / "grounding.json").write_text('{"version": 99}', encoding="utf-8")
-    run = spider("ground", photo, "--model", model)
+    run = inside("ground", photo, "--model", model)
     assert run.code == 2
     assert run.err.count("\n") == 2  # the error and its hint
     assert "version 99" in run.err

@@ -41,9 +41,9 @@ def test_not_where_quiet_is_wanted(spider: Any, photo: Path, folder: Path) -> No
     assert run.err == ""
 
 
-def test_nano_s_only_with_debug(spider: Any, photo: Path) -> None:
+def test_nano_s_only_with_debug(inside: Any, photo: Path) -> None:
     args = ("score", photo, "--device", "cpu", "--quantize", "int8")
-    plain, debug = spider(*args), spider(*args, "--debug")
+    plain, debug = inside(*args), inside(*args, "--debug")
     assert plain.code == debug.code == 0
     assert [line for line in plain.err.splitlines() if "never" not in line] == [
         "spider: warning: --quantize: of no account, nano is small, and runs whole on one device"
@@ -54,12 +54,12 @@ def test_nano_s_only_with_debug(spider: Any, photo: Path) -> None:
 
 
 def test_a_truncated_file_is_one_line(
-    spider: Any, photo: Path, folder: Path, tmp_path: Path
+    inside: Any, photo: Path, folder: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     data = (copy / "model.safetensors").read_bytes()
     (copy / "model.safetensors").write_bytes(data[: len(data) // 2])
-    run = spider("score", photo, "--model", copy)
+    run = inside("score", photo, "--model", copy)
     assert run.code == 2
     assert run.out == ""
     [error] = run.errors
@@ -68,7 +68,7 @@ def test_a_truncated_file_is_one_line(
 
 
 def test_too_large_for_this_machine_is_one_line(
-    spider: Any, photo: Path, folder: Path, tmp_path: Path
+    inside: Any, photo: Path, folder: Path, tmp_path: Path
 ) -> None:
     """Known before a byte of the weights is read: here they are a hole of two terabytes."""
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
@@ -79,7 +79,7 @@ def test_too_large_for_this_machine_is_one_line(
     with (copy / "model.safetensors").open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head)
         file.truncate(8 + len(head) + end)
-    run = spider("score", photo, "--model", copy, "--device", "cpu", "--dtype", "bfloat16")
+    run = inside("score", photo, "--model", copy, "--device", "cpu", "--dtype", "bfloat16")
     assert run.code == 2
     assert run.out == ""
     [error] = run.errors

@@ -142,7 +142,7 @@ def typed(
 
 
 def test_on_a_terminal_the_download_is_offered(
-    hub: HubServer, typed: Callable[..., tuple[int, str, str]], photo: Path, spider: Any
+    hub: HubServer, typed: Callable[..., tuple[int, str, str]], photo: Path, inside: Any
 ) -> None:
     """And what came judges the photo as nano does, being nano."""
     commit = hub.add("owner/nano", nano_files())
@@ -151,7 +151,7 @@ def test_on_a_terminal_the_download_is_offered(
     assert "owner/nano is not on this machine" in shown
     assert "Download it: owner/nano, 2" in shown and "MB, licence apache-2.0" in shown
     assert "comparing" in shown or "[====" in shown
-    record = spider("score", photo, "--json").records[0]
+    record = inside("score", photo, "--json").records[0]
     downloaded = json.loads(out)
     assert downloaded["score"] == record["score"]
     assert (downloaded["model"], downloaded["revision"]) == ("owner/nano", commit)

@@ -67,3 +67,11 @@ def test_without_a_total_there_is_a_count(
         progress.step()
         assert screen.line == "1 done, 0.5/s"
     assert screen.line == ""
+
+
+def test_the_pace_of_what_takes_long(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    with Progress(3, shown=True) as progress:
+        clock[0] += 38
+        progress.step()
+        assert screen.line.endswith("] 1/3, 38 s each, 76 s left")

@@ -12,9 +12,9 @@ VALID = jsonschema.Draft202012Validator(
 )
 
 
-def test_describe(spider: Any, album: Path) -> None:
+def test_describe(inside: Any, album: Path) -> None:
     """A folder: one record a photo, named by the folder as given joined with the path inside."""
-    run = spider("describe", "album", cwd=album.parent)
+    run = inside("describe", "album", cwd=album.parent)
     assert run.code == 3
     records = run.records
     for record in records:
@@ -25,10 +25,10 @@ def test_describe(spider: Any, album: Path) -> None:
     assert records[1]["error"]["code"] == "truncated"
 
 
-def test_describe_boxes(spider: Any, photo: Path) -> None:
+def test_describe_boxes(inside: Any, photo: Path) -> None:
     """One record a box; one partly outside is clipped and said, one wholly outside fails."""
     boxes = ("10,10,50,40", "100,50,900,900", "0.5,0.0,1.0,1.0", "500,500,600,600")
-    run = spider("describe", photo, *(word for box in boxes for word in ("--box", box)))
+    run = inside("describe", photo, *(word for box in boxes for word in ("--box", box)))
     assert run.code == 3
     for record in run.records:
         VALID.validate(record)
@@ -46,16 +46,16 @@ def test_describe_boxes(spider: Any, photo: Path) -> None:
     assert "100,50,160,120" in clipped[0]
 
 
-def test_describe_a_place(spider: Any, photo: Path) -> None:
-    run = spider("describe", photo, "--region", "top left", "--quiet")
+def test_describe_a_place(inside: Any, photo: Path) -> None:
+    run = inside("describe", photo, "--region", "top left", "--quiet")
     assert (run.code, run.err) == (0, "")
     [record] = run.records
     VALID.validate(record)
     assert record["box"] == [0, 0, 80, 60]
 
 
-def test_refer(spider: Any, photo: Path) -> None:
-    run = spider("refer", photo, "--box", "0,0,80,60", "--box", "80,60,160,120", "--long")
+def test_refer(inside: Any, photo: Path) -> None:
+    run = inside("refer", photo, "--box", "0,0,80,60", "--box", "80,60,160,120", "--long")
     assert run.code == 0
     for record in run.records:
         VALID.validate(record)

@@ -84,10 +84,10 @@ def test_the_csv_beside_it_says_the_same(from_list: Any) -> None:
     assert rows[1]["error_code"] == "not_found"
 
 
-def test_a_photo_beyond_the_limit_is_a_record_of_its_own(spider: Any, tmp_path: Path) -> None:
+def test_a_photo_beyond_the_limit_is_a_record_of_its_own(inside: Any, tmp_path: Path) -> None:
     for name, side in (("small", 40), ("large", 50)):
         Image.new("RGB", (side, side), (90, 120, 30)).save(tmp_path / f"{name}.png")
-    run = spider("score", tmp_path, "--json", "--max-decode-pixels", "1600")
+    run = inside("score", tmp_path, "--json", "--max-decode-pixels", "1600")
     large, small = (json.loads(line) for line in run.out.splitlines())
     assert run.code == 3
     assert large["error"]["code"] == "too_large"
@@ -95,30 +95,30 @@ def test_a_photo_beyond_the_limit_is_a_record_of_its_own(spider: Any, tmp_path: 
     assert "error" not in small
 
 
-def test_a_budget(spider: Any, tmp_path: Path) -> None:
+def test_a_budget(inside: Any, tmp_path: Path) -> None:
     Image.new("RGB", (400, 300), (90, 120, 30)).save(tmp_path / "a.png")
-    run = spider("score", tmp_path, "--json", "--max-pixels", "30k")
+    run = inside("score", tmp_path, "--json", "--max-pixels", "30k")
     [record] = run.records
     assert record["max_pixels"] == 30_000
     assert record["looked_at"] == [{"box": [0, 0, 400, 300], "size": [200, 150]}]
 
 
-def test_the_gate(spider: Any, photo: Path) -> None:
-    run = spider("score", photo, "--fail-under", "100", "--quiet", "--csv")
+def test_the_gate(inside: Any, photo: Path) -> None:
+    run = inside("score", photo, "--fail-under", "100", "--quiet", "--csv")
     assert run.code == 1
     assert "1 of 1 scored below 100" in run.err
     assert len(run.out.splitlines()) == 2
 
 
-def test_a_failed_photo_wins_over_the_gate(spider: Any, photo: Path) -> None:
-    run = spider("score", photo, "nowhere.jpg", "--fail-under", "100")
+def test_a_failed_photo_wins_over_the_gate(inside: Any, photo: Path) -> None:
+    run = inside("score", photo, "nowhere.jpg", "--fail-under", "100")
     assert run.code == 3
 
 
-def test_output_file_alone(spider: Any, photo: Path, tmp_path: Path) -> None:
+def test_output_file_alone(inside: Any, photo: Path, tmp_path: Path) -> None:
     target = tmp_path / "scores.json"
     target.write_text("old", encoding="utf-8")
-    run = spider("score", photo, "--output", target, "--force")
+    run = inside("score", photo, "--output", target, "--force")
     assert (run.code, run.out) == (0, "")
     [record] = json.loads(target.read_text(encoding="utf-8"))
     VALID.validate(record)

@@ -47,18 +47,18 @@ def listing(request: Request) -> Said:
     return Spoken(" good", [{**top[0], "top_logprobs": top}])
 
 
-def test_words_only_and_said_so(spider: Any, server: OpenAIServer, photo: Path) -> None:
+def test_words_only_and_said_so(inside: Any, server: OpenAIServer, photo: Path) -> None:
     model = f"openai:{server.url}"
-    run = spider("score", photo, photo, "--model", model, "--json", "--tuned")
+    run = inside("score", photo, photo, "--model", model, "--json", "--tuned")
     assert run.code == 0, run.err
     assert [one["score"] for one in run.records] == [None, None]
     assert [one["level"] for one in run.records] == ["fair", "fair"]
     assert run.err.count("spider: warning:") == 1
     assert "no log-probabilities" in run.err
-    text = spider("score", photo, "-m", model, "-o", photo.with_suffix(".txt"), "-q")
+    text = inside("score", photo, "-m", model, "-o", photo.with_suffix(".txt"), "-q")
     assert (text.code, text.out, text.err) == (0, "", "")
     assert photo.with_suffix(".txt").read_text().split()[:2] == ["-/100", "fair"]
-    table = spider("score", photo, "-m", model, "--csv").out
+    table = inside("score", photo, "-m", model, "--csv").out
     [row] = csv.DictReader(io.StringIO(table))
     assert (row["score"], row["level"], row["poor"]) == ("", "fair", "")
     assert row["answer"] == "The quality of the image is fair."
@@ -66,20 +66,20 @@ def test_words_only_and_said_so(spider: Any, server: OpenAIServer, photo: Path) 
 
 
 def test_a_gate_is_not_passed_without_a_score(
-    spider: Any, server: OpenAIServer, photo: Path
+    inside: Any, server: OpenAIServer, photo: Path
 ) -> None:
     args = ("score", photo, "--model", f"openai:{server.url}", "--fail-under", "10")
-    run = spider(*args)
+    run = inside(*args)
     assert run.code == 1
     assert "1 have no score" in run.err
     server.replies = [listing]
-    assert spider(*args).code == 0
+    assert inside(*args).code == 0
 
 
 def test_a_region_in_words_has_no_pictures(
-    spider: Any, server: OpenAIServer, photo: Path, tmp_path: Path
+    inside: Any, server: OpenAIServer, photo: Path, tmp_path: Path
 ) -> None:
-    run = spider(
+    run = inside(
         "ground", photo, "--model", f"openai:{server.url}", "--out", tmp_path / "heat", "--json"
     )
     [record] = run.records
@@ -102,25 +102,25 @@ def test_photos_stay_here_unless_allowed(spider: Any, audited: Any, photo: Path,
 
 
 def test_a_cloud_behind_a_local_server_is_not_here(
-    spider: Any, server: OpenAIServer, photo: Path
+    inside: Any, server: OpenAIServer, photo: Path
 ) -> None:
     server.models = ["qwen3-vl:235b-cloud"]
     for model in (f"openai:{server.url}#qwen3-vl:235b-cloud", f"openai:{server.url}"):
-        run = spider("score", photo, "--model", model)
+        run = inside("score", photo, "--model", model)
         assert run.code == 2
         assert "--allow-upload" in run.err
     assert [one.path for one in server.seen] == ["/v1/models"]
-    run = spider("score", photo, "--model", f"{model}#qwen3-vl:235b-cloud", "--allow-upload")
+    run = inside("score", photo, "--model", f"{model}#qwen3-vl:235b-cloud", "--allow-upload")
     assert run.code == 0
     assert f"photos leave this machine: they are sent to {server.url}" in run.err
     assert server.requests
 
 
-def test_a_base_is_asked_with_instructions(spider: Any, server: OpenAIServer, photo: Path) -> None:
+def test_a_base_is_asked_with_instructions(inside: Any, server: OpenAIServer, photo: Path) -> None:
     """A server's model counts as one, unless it is said to be tuned."""
     model = f"openai:{server.url}"
-    [base] = spider("describe", photo, "--model", model, "--json").records
-    [tuned] = spider("describe", photo, "--model", model, "--json", "--tuned").records
+    [base] = inside("describe", photo, "--model", model, "--json").records
+    [tuned] = inside("describe", photo, "--model", model, "--json", "--tuned").records
     one, other = (text for text in map(last, server.requests) if text is not None)
     assert base["question"] == tuned["question"] == other
     assert len(one) > len(other)
@@ -134,14 +134,14 @@ def last(request: Request) -> str | None:
     return request.last if request.images else None
 
 
-def test_offline_is_offline(spider: Any, server: OpenAIServer, photo: Path) -> None:
-    run = spider("score", photo, "-m", f"openai:{server.url}", "--offline", "--allow-upload")
+def test_offline_is_offline(inside: Any, server: OpenAIServer, photo: Path) -> None:
+    run = inside("score", photo, "-m", f"openai:{server.url}", "--offline", "--allow-upload")
     assert run.code == 2
     assert server.seen == []
 
 
-def test_an_address_alone_is_no_model(spider: Any, server: OpenAIServer, photo: Path) -> None:
-    run = spider("score", photo, "--model", server.url)
+def test_an_address_alone_is_no_model(inside: Any, server: OpenAIServer, photo: Path) -> None:
+    run = inside("score", photo, "--model", server.url)
     assert run.code == 2
     assert "openai:" in run.err
     assert server.seen == []
@@ -149,7 +149,7 @@ def test_an_address_alone_is_no_model(spider: Any, server: OpenAIServer, photo: 
 
 @pytest.mark.parametrize("kind", ["right", "wrong", "quoted", "garbage"])
 def test_the_key_is_sent_and_never_shown(
-    spider: Any, server: OpenAIServer, photo: Path, tmp_path: Path, kind: str
+    inside: Any, server: OpenAIServer, photo: Path, tmp_path: Path, kind: str
 ) -> None:
     server.key = "another" if kind == "wrong" else KEY
     if kind == "quoted":
@@ -157,7 +157,7 @@ def test_the_key_is_sent_and_never_shown(
     if kind == "garbage":
         server.replies = [Fault(200, body=f"<html>{KEY}</html>".encode())]
     output = tmp_path / "records.jsonl"
-    run = spider(
+    run = inside(
         *("score", photo, "--model", f"openai:{server.url}#m", "--debug", "--json"),
         *("--output", output),
         env={"SPIDER_API_KEY": KEY},
@@ -174,8 +174,8 @@ def test_the_key_is_sent_and_never_shown(
         assert "Traceback" in run.err  # even that has none
 
 
-def test_secrets_in_an_address(spider: Any, photo: Path) -> None:
-    run = spider("score", photo, "--debug", "--model", "openai:https://me:sesame@h.test/v1#m")
+def test_secrets_in_an_address(inside: Any, photo: Path) -> None:
+    run = inside("score", photo, "--debug", "--model", "openai:https://me:sesame@h.test/v1#m")
     assert run.code == 2
     assert "SPIDER_API_KEY" in run.err
     assert "sesame" not in run.err

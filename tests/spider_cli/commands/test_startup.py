@@ -1,8 +1,8 @@
 import gc
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -36,13 +36,13 @@ def test_it_comes_back_after_an_error_and_without_items() -> None:
 
 def test_torchao_is_hidden_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torchao", raising=False)
-    assert importlib.util.find_spec("torchao") is not None
+    assert find_spec("torchao") is not None
     hide_torchao()
     hide_torchao()
-    assert importlib.util.find_spec("torchao") is None
+    assert find_spec("torchao") is None
     show_torchao(quietly=False)
     show_torchao(quietly=False)
-    assert importlib.util.find_spec("torchao") is not None
+    assert find_spec("torchao") is not None
 
 
 def test_what_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,14 +51,16 @@ def test_what_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) -> None
     assert sys.modules["torchao"] is gc
 
 
-def test_a_plain_start_leaves_torchao_alone(photo: Path) -> None:
+def test_a_plain_start_leaves_torchao_and_scipy_alone(photo: Path) -> None:
+    assert find_spec("scipy") is not None
     code = (
         "import sys\n"
         "from spider_cli.__main__ import main\n"
         "try:\n"
         "    main()\n"
         "finally:\n"
-        "    print(sys.modules.get('torchao'), 'transformers' in sys.modules, file=sys.stderr)\n"
+        "    there = [name in sys.modules for name in ('transformers', 'scipy')]\n"
+        "    print(sys.modules.get('torchao'), *there, file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "score", str(photo)],
@@ -67,7 +69,23 @@ def test_a_plain_start_leaves_torchao_alone(photo: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == ["None True"]
+    assert done.stderr.splitlines() == ["None True False"]
+
+
+def test_what_transformers_may_have_seen_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks once whether scipy is there, and imports parts of it later."""
+
+    def seen() -> list[bool]:
+        return list(loading_first((find_spec("scipy") is not None for _ in range(2)), ["scipy"]))
+
+    monkeypatch.delitem(sys.modules, "scipy", raising=False)
+    monkeypatch.delitem(sys.modules, "transformers", raising=False)
+    assert seen() == [False, True]
+    monkeypatch.setitem(sys.modules, "transformers", gc)
+    assert seen() == [True, True]
+    monkeypatch.setitem(sys.modules, "scipy", gc)
+    assert seen() == [True, True]
+    assert sys.modules["scipy"] is gc
 
 
 def test_the_client_of_s3_is_out_of_sight_while_models_load() -> None:

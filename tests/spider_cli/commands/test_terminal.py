@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.openai_server import OpenAIServer
 from tests.terminal import on_terminal
 
 
@@ -43,7 +44,9 @@ def test_readable_form(photo: Path, env: dict[str, str]) -> None:
 
 
 def test_json_when_asked_and_no_progress_when_quiet(photo: Path) -> None:
-    code, shown = shown_by("score", photo, "--json", "--quiet", env={})
+    with OpenAIServer(lambda request: "is fair.", models=["m"]) as server:
+        model = f"openai:{server.url}"
+        code, shown = shown_by("score", photo, "--json", "--quiet", "--model", model, env={})
     assert code == 0
     assert shown.startswith('{"schema": "spider/1"')
     assert "\x1b" not in shown

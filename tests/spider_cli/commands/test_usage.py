@@ -50,9 +50,9 @@ CASES: list[tuple[list[str], str, str]] = [
 
 
 @pytest.mark.parametrize(("args", "said", "hint"), CASES, ids=lambda value: str(value)[:40])
-def test_bad_usage(spider: Any, photo: Path, args: list[str], said: str, hint: str) -> None:
+def test_bad_usage(inside: Any, photo: Path, args: list[str], said: str, hint: str) -> None:
     command, *flags = args
-    run = spider(command, photo, *flags)
+    run = inside(command, photo, *flags)
     assert run.code == 2
     assert run.out == ""
     assert len(run.errors) == 1
@@ -62,16 +62,16 @@ def test_bad_usage(spider: Any, photo: Path, args: list[str], said: str, hint: s
 
 
 @pytest.mark.parametrize("command", ["describe", "score", "ground"])
-def test_no_photo_at_all(spider: Any, tmp_path: Path, command: str) -> None:
+def test_no_photo_at_all(inside: Any, tmp_path: Path, command: str) -> None:
     (tmp_path / "notes.txt").write_text("no photo", encoding="utf-8")
     for args in ((), (tmp_path,), (tmp_path / "*.jpg",), ("-",)):
-        run = spider(command, *args)
+        run = inside(command, *args)
         assert run.code == 2, args
         assert len(run.errors) == 1
         assert run.out == ""
 
 
-def test_unwritable_targets(spider: Any, photo: Path, tmp_path: Path) -> None:
+def test_unwritable_targets(inside: Any, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "there.jsonl").write_text("kept", encoding="utf-8")
     (tmp_path / "folder.csv").mkdir()
@@ -83,14 +83,14 @@ def test_unwritable_targets(spider: Any, photo: Path, tmp_path: Path) -> None:
         ("score", photo, "--output", tmp_path / "folder.csv"),
         ("score", photo, "--output", tmp_path / "there.jsonl"),
     ):
-        run = spider(*args)
+        run = inside(*args)
         assert run.code == 2, args
         assert str(args[3]) in run.errors[0]
     assert (tmp_path / "there.jsonl").read_text(encoding="utf-8") == "kept"
     assert {path.name for path in tmp_path.iterdir()} == {"file", "there.jsonl", "folder.csv"}
 
 
-def test_a_folder_without_permission(spider: Any, photo: Path, tmp_path: Path) -> None:
+def test_a_folder_without_permission(inside: Any, photo: Path, tmp_path: Path) -> None:
     # Root may write into any folder of a disk, but nobody makes one in /proc.
     root = os.name != "nt" and os.geteuid() == 0
     closed = Path("/proc") if root else tmp_path
@@ -98,7 +98,7 @@ def test_a_folder_without_permission(spider: Any, photo: Path, tmp_path: Path) -
     if not root:
         closed.chmod(0o500)
     try:
-        run = spider("ground", photo, "--out", closed / "heat")
+        run = inside("ground", photo, "--out", closed / "heat")
         assert run.code == 2
         assert str(closed / "heat") in run.errors[0]
     finally:

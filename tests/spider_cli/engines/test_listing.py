@@ -103,7 +103,12 @@ def test_a_manifest(tmp_path: Path, suffix: str) -> None:
     rows = [["1", "a.jpg"], ["2", "s3://b/c.jpg"], ["3", "/whole/d.jpg"], ["4", "a, b.jpg"]]
     manifest = written(tmp_path / f"list{suffix}", ["id", "path"], rows)
     found = list(Listing((str(manifest),)).photos())
-    assert [one.shot.photo.name for one in found] == [row[1] for row in rows]
+    assert [one.shot.photo.name for one in found] == [
+        f"{tmp_path}/a.jpg",
+        "s3://b/c.jpg",
+        "/whole/d.jpg",
+        f"{tmp_path}/a, b.jpg",
+    ]
     assert found[0].shot.photo.path == tmp_path / "a.jpg"
     assert found[1].url == "s3://b/c.jpg"
     assert Listing((str(manifest),)).repeats
@@ -116,20 +121,37 @@ def test_rows_without_a_path_and_columns_by_name(tmp_path: Path, suffix: str) ->
     found = list(Listing((str(manifest),)).photos())
     assert [one.problem and one.problem[0] for one in found] == [None, "bad_row", None]
     assert found[1].shot.photo.name == f"{manifest}#2"
-    assert names(manifest, column="other")[:2] == ["z.jpg", "y.jpg"]
+    assert names(manifest, column="other")[:2] == [f"{tmp_path}/z.jpg", f"{tmp_path}/y.jpg"]
     assert code(manifest, column="none") == "no_column"
     assert code(written(tmp_path / f"x{suffix}", ["id"], [[1]])) == "no_column"
 
 
-def test_secrets_in_a_manifest_are_not_repeated(tmp_path: Path) -> None:
-    (tmp_path / "l.txt").write_text("s3://me:hush@b/x.jpg\n")
+@pytest.mark.parametrize(
+    "address", ["s3://me:hush@b/x.jpg", "https://b.example/x.jpg?X-Amz-Signature=hush&n=1"]
+)
+def test_secrets_in_a_manifest_are_not_repeated(tmp_path: Path, address: str) -> None:
+    (tmp_path / "l.txt").write_text(f"{address}\n")
     [found] = Listing((str(tmp_path / "l.txt"),)).photos()
     assert found.problem is not None and found.problem[0] == "secret_in_address"
     assert "hush" not in found.to_json()
 
 
+def test_two_manifests_that_name_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "l.txt").write_text("a.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    listing = Listing(("x/l.txt", "y/l.txt"), base=str(tmp_path))
+    assert [one.shot.photo.name for one in listing.photos()] == ["x/a.jpg", "y/a.jpg"]
+
+
 def test_what_is_no_manifest(tmp_path: Path) -> None:
-    for suffix, data in ((".parquet", b"PAR1 no"), (".txt", b"\xff\xd8" * 9000)):
+    whole = written(tmp_path / "w.parquet", ["path"], [["a" * 9999] * 9]).read_bytes()
+    for suffix, data in (
+        (".parquet", b"PAR1 no"),
+        (".parquet", b"PAR1" + bytes(40) + whole[44:]),
+        (".txt", b"\xff\xd8" * 9000),
+    ):
         path = tmp_path / f"x{suffix}"
         path.write_bytes(data)
         assert code(path) == "bad_list"
@@ -153,8 +175,9 @@ def test_photos_inside_parquet(tmp_path: Path) -> None:
         f"{manifest}#a.jpg", f"{manifest}#b.jpg", f"{manifest}#3"
     ]  # fmt: skip
     assert found[1].problem is not None
-    pictures = [[{"bytes": b"4", "path": "c.jpg"}]]
-    assert names(written(tmp_path / "q.parquet", ["image"], pictures))[0].endswith("#c.jpg")
+    pictures = [[{"bytes": b"4", "path": "c.jpg"}], [{"bytes": b"5", "path": "c.jpg"}]]
+    inside = written(tmp_path / "q.parquet", ["image"], pictures)
+    assert names(inside) == [f"{inside}#1/c.jpg", f"{inside}#2/c.jpg"]
 
 
 def tar(*members: tuple[str, bytes]) -> bytes:
@@ -186,6 +209,7 @@ def test_tar_shards(tmp_path: Path) -> None:
         (f"{second}1.jpg", None, "truncated"),
     ]
     assert ".." not in found[1].shot.photo.relative.parts
+    assert Listing(("memory://b/w-*.tar",)).repeats  # a tar file may hold a name twice
     (tmp_path / "x.tar").write_bytes(b"no tar" * 200)
     assert code(tmp_path / "x.tar") == "bad_tar"
 

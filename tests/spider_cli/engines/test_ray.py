@@ -7,12 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -21,6 +19,7 @@ from spider_cli.audit.flags import ANY_SEVERE, flagged
 from spider_cli.audit.judging import Judge
 from spider_cli.auditor import Auditor
 from spider_cli.engines.listing import Listing
+from tests.ray_cluster import actors
 from tests.spider_cli.conftest import scene
 from tests.spider_cli.engines.same import alike, by_photo
 
@@ -28,29 +27,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 SHOOT = "s3://photos/shoot"
 COUNT = 12
-
-
-@pytest.fixture(scope="session")
-def cluster(s3_server: str) -> Iterator[Any]:
-    """One machine with two processors, which knows the S3 server's variables."""
-    os.environ |= {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # or 127.0.0.1 would not stay so
-        "RAY_worker_niceness": "0",  # beside other tests they would never end
-    }
-    from ray.cluster_utils import Cluster
-
-    started = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 2,
-            "node_ip_address": "127.0.0.1",
-            "object_store_memory": 100_000_000,
-            "include_dashboard": False,
-        },
-    )
-    yield started
-    started.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -106,16 +82,6 @@ class Nobody:
     address = "127.0.0.1:9"
 
 
-def workers(step: str) -> list[psutil.Process]:
-    """The processes of actors of a step."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or ())
-        if words.startswith("ray::") and step in words:
-            found.append(process)
-    return found
-
-
 def when(there: Any, then: Any) -> threading.Thread:
     """Do something once something is there, on a thread."""
 
@@ -153,7 +119,7 @@ def test_killed_and_run_again_it_has_the_records_of_a_local_run(
     killed: list[int] = []
 
     def kill() -> None:
-        for process in workers("Judging")[:1]:
+        for process in actors("Judging")[:1]:
             process.kill()
             killed.append(process.pid)
 
@@ -187,7 +153,7 @@ def without_name(record: dict[str, Any]) -> dict[str, Any]:
 def test_manifests_with_holes_and_repeats_and_pictures_of_some(
     cluster: Any, s3: Any, shoot: Path, tmp_path: Path
 ) -> None:
-    lines = ["00.png", "01.png", "none.png", "00.png", f"{SHOOT}/02.png", "s3://none/x.png"]
+    lines = ["00.png", "01.png", "none.png", "./00.png", f"{SHOOT}/02.png", "s3://none/x.png"]
     (shoot / "list.txt").write_text("\n".join(lines))
     args = [str(shoot / "list.txt"), "--output", str(tmp_path / "out"), "--shards", "parquet"]
     pictures = ["--out", "s3://photos/heat", "--out-share", "1"]
@@ -200,9 +166,9 @@ def test_manifests_with_holes_and_repeats_and_pictures_of_some(
     told = {row["photo"]: row["error_code"] for row in rows}
     assert len(rows) == 5, done.stderr
     assert told == {
-        "00.png": None,
-        "01.png": None,
-        "none.png": "not_found",
+        f"{shoot}/00.png": None,
+        f"{shoot}/01.png": None,
+        f"{shoot}/none.png": "not_found",
         f"{SHOOT}/02.png": None,
         "s3://none/x.png": "no_bucket",
     }

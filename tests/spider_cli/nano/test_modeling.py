@@ -9,13 +9,8 @@ import torch
 
 from spider_cli.lmm import Ask, LanguageModel
 from spider_cli.nano import register
-from spider_cli.nano.modeling import (
-    READOUTS,
-    NanoForConditionalGeneration,
-    _block_places,
-    _blocks,
-    _moments,
-)
+from spider_cli.nano.modeling import NanoForConditionalGeneration
+from spider_cli.nano.projector import READOUTS, _block_places, _blocks, _moments
 from spider_cli.nano.segmenting import NanoSegmenter
 
 
@@ -105,7 +100,7 @@ def test_moments_say_how_much_and_where() -> None:
     assert moments.shape == (12, 24)
     mean, peak, mean_odds, peak_odds, right, down = moments[0, :6].tolist()
     assert (mean, peak) == pytest.approx((0.05, 0.8))
-    assert (right, down) == pytest.approx((3 * 0.75 * 0.8, 3 * 0.75 * 0.8))
+    assert (right, down) == pytest.approx((15 * 0.75 * 0.8, 15 * 0.75 * 0.8))
     assert -1 < mean_odds < 0 < peak_odds < 1
     nowhere = torch.tensor([0.0, 0.0, -1.0, -1.0, 0.0, 0.0]).repeat(4)
     assert torch.allclose(moments[1:], nowhere.expand(11, 24), atol=1e-3)

@@ -10,6 +10,7 @@ from spider_cli.nano.vision import (
     PATCH,
     TAPPED,
     NanoVisionEncoder,
+    Seen,
     _overlap,
     _per_patch,
     box_statistics,
@@ -51,8 +52,8 @@ def test_it_sees_alike_whether_it_learns_or_not(encoder: NanoVisionEncoder) -> N
     learning = encoder(pixels)
     assert learning.fused.requires_grad
     with torch.inference_mode():
-        using = encoder(pixels)
-    torch.testing.assert_close(using.patches, learning.patches, atol=1e-4, rtol=1e-4)
+        using = encoder(pixels).patches
+    torch.testing.assert_close(using, learning.patches, atol=1e-4, rtol=1e-4)
     encoder.stem.requires_grad_(False)
     encoder.stages.requires_grad_(False)
     try:
@@ -114,6 +115,12 @@ def test_a_grid_over_a_box() -> None:
     assert pool_box(values, patch, 3)[:, 0].tolist() == pytest.approx([8] * 9)
 
 
+def plain(values: torch.Tensor) -> Seen:
+    """As if the encoder scaled nothing."""
+    one = torch.ones(len(values))
+    return Seen(taps=values, scale=one, shift=one * 0, fused=values)
+
+
 @given(
     x1=st.floats(0, 90),
     y1=st.floats(0, 60),
@@ -124,18 +131,26 @@ def test_a_flat_map_is_flat_in_every_box(x1: float, y1: float, width: float, hei
     box = (x1, y1, min(x1 + width, 96.0), min(y1 + height, 64.0))
     flat = torch.full((2, 4, 6), 3.5)
     torch.testing.assert_close(pool_box(flat, box, 3), torch.full((9, 2), 3.5))
-    statistics = box_statistics(flat, box)
+    statistics = box_statistics(plain(flat), box)
     assert statistics[:2].tolist() == pytest.approx([3.5, 3.5], abs=1e-4)
     assert statistics[2:].abs().max() < 0.05
 
 
 def test_statistics_are_mean_and_deviation() -> None:
     values = torch.randn(5, 4, 6, generator=torch.Generator().manual_seed(0))
-    found = box_statistics(values, (16.0, 0.0, 64.0, 32.0))
+    found = box_statistics(plain(values), (16.0, 0.0, 64.0, 32.0))
     inside = values[:, :2, 1:4].reshape(5, -1)
     torch.testing.assert_close(found[:5], inside.mean(dim=1), atol=1e-5, rtol=0)
     expected = torch.sqrt(inside.var(dim=1, correction=0) + 1e-4)
     torch.testing.assert_close(found[5:], expected, atol=1e-4, rtol=0)
+
+
+def test_statistics_are_those_of_the_scaled_map() -> None:
+    random = torch.Generator().manual_seed(0)
+    taps, scale, shift = (torch.randn(*size, generator=random) for size in ((5, 4, 6), (5,), (5,)))
+    seen = Seen(taps=taps, scale=scale, shift=shift, fused=taps)
+    box = (10.0, 3.0, 70.0, 50.0)
+    torch.testing.assert_close(box_statistics(seen, box), box_statistics(plain(seen.patches), box))
 
 
 def test_channels_last_changes_nothing_much(encoder: NanoVisionEncoder) -> None:

@@ -24,6 +24,7 @@ from spider_cli.reading import parse_distortions
 from trainer.annotate import render
 from trainer.build.config import BuildConfig
 from trainer.build.run import Built, build_data
+from trainer.build.stages import processes
 from trainer.build.staging import STAGING
 from trainer.datasets.store import open_data
 from trainer.regions import choose_finder
@@ -38,7 +39,7 @@ Settings = Callable[..., BuildConfig]
 def build(photos: Path, out: Path, config: BuildConfig, *, workers: int = 1, **more: bool) -> Built:
     finder, name = choose_finder(config.region_source, segmenter=None, masks=None)
     return build_data(
-        [photos], out, config, finder=finder, finder_name=name, workers=workers, **more
+        [photos], out, config, finder=finder, finder_name=name, hands=processes(workers), **more
     )
 
 

@@ -102,7 +102,7 @@ def test_batches_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("spider_cli.lmm.MAX_NEW_TOKENS", 6)
-    monkeypatch.setattr("trainer.evaluate.running._PHOTOS", 1)
+    monkeypatch.setattr("trainer.evaluate.running.PHOTOS", 1)
     single = ModelSystem(Auditor(auditor.model, device="cpu", batch_size=1), segmenter)
     for one in run(benchmark, benchmark.cases, single):
         told = measured[one.case.id].outcome

@@ -200,7 +200,8 @@ def test_commands_take_an_adapter(folders: Folders, tmp_path: Path) -> None:
 
 def test_a_whole_model_needs_no_peft(folders: Folders) -> None:
     code = (
-        "import sys; sys.modules['peft'] = None; import torch; from pathlib import Path\n"
+        "import sys; sys.modules['peft'] = sys.modules['torchao'] = None\n"  # as the program does
+        "import torch; from pathlib import Path\n"
         "from spider_cli.lmm import load_language_model\n"
         "from spider_cli.errors import UsageError\n"
         "for name in sys.argv[1:]:\n"

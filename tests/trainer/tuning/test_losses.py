@@ -168,7 +168,10 @@ def test_fault_words_count_more_and_the_log_tells_terms_apart() -> None:
         "faults": (3.0, 2),
         "places": (0.7, 1),
     }
-    assert mean_terms([[6.0, 0, 1, 0, 0, 0], [3, 0, 4, 0, 0, 0]]) == {"answers": 2, "places": 0.25}
+    assert mean_terms([[6.0, 0, 1, 0, 0, 0, 0], [3, 0, 4, 0, 0, 0, 0]]) == {
+        "answers": 2,
+        "places": 0.25,
+    }
 
 
 def test_fidelity_reads_the_closed_set() -> None:

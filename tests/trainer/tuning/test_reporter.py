@@ -2,9 +2,10 @@
 
 import os
 import pty
-import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,32 +15,29 @@ from trainer.tuning.callbacks import Reporter
 from trainer.tuning.log import RunLog
 from trainer.tuning.measured import Measured, Sample
 
-_SHOW = """
-from spider_cli.commands.startup import hide_torchao
-hide_torchao()  # as the program does
-import sys
-from pathlib import Path
-from types import SimpleNamespace
-from trainer.tuning.callbacks import Reporter
-from trainer.tuning.log import RunLog
-reporter = Reporter(RunLog(Path(sys.argv[1])), 20, shown=True)
-state = SimpleNamespace(global_step=0)
-reporter.on_train_begin(None, state, None)
-for step in (1, 2):
-    state.global_step = step
-    reporter.on_step_end(None, state, None)
-    reporter.step(step, {"loss": 2.5 / step, "lr": {"vision": 1e-3}}, [8, 400, 0, 0])
-reporter.say("a notice")
-reporter.close()
-"""
+
+def show(folder: Path) -> None:
+    """Two steps and a notice, as a run has them."""
+    reporter = Reporter(RunLog(folder), 20, shown=True)
+    state: Any = SimpleNamespace(global_step=0)
+    unused: Any = None
+    reporter.on_train_begin(unused, state, unused)
+    for step in (1, 2):
+        state.global_step = step
+        reporter.on_step_end(unused, state, unused)
+        reporter.step(step, {"loss": 2.5 / step, "lr": {"vision": 1e-3}}, [8, 400, 0, 0])
+    reporter.say("a notice")
+    reporter.close()
 
 
-def test_a_terminal_has_a_live_line(tmp_path: Path) -> None:
+def test_a_terminal_has_a_live_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-c", _SHOW, str(tmp_path)]
-    process = subprocess.Popen(command, stderr=theirs, env=environment)
-    os.close(theirs)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123  # it has no path
+        monkeypatch.setattr(sys, "stderr", terminal)
+        show(tmp_path)
+        monkeypatch.undo()
     seen = b""
     while True:
         try:
@@ -50,7 +48,6 @@ def test_a_terminal_has_a_live_line(tmp_path: Path) -> None:
             break
         seen += more
     os.close(ours)
-    assert process.wait() == 0
     text = seen.decode()
     assert "step 2/20  loss 1.2500  lr 0.001" in text
     assert "samples/s" in text and "tokens/s" in text and "GiB" in text and "left" in text
@@ -59,11 +56,9 @@ def test_a_terminal_has_a_live_line(tmp_path: Path) -> None:
     assert "a notice" in text
 
 
-def test_a_pipe_has_notices_alone(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-c", _SHOW, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, env=environment, check=True)
-    assert done.stderr == b"spider: a notice\n" and done.stdout == b""
+def test_a_pipe_has_notices_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    show(tmp_path)
+    assert capfd.readouterr() == ("", "spider: a notice\n")
     assert [row["loss"] for row in events(tmp_path, "step")] == [2.5, 1.25]
 
 

@@ -1,14 +1,13 @@
 """`spider data verify`: exit codes, JSON, limits, workers."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spider_cli.errors import UsageError
+from tests.program import run_here, run_spider
 from tests.trainer.verify.spoiling import TEST, TRAIN, Check, Rows, fault, photo, question, reverse
 from trainer.datasets.schema import decode_png, encode_png
 from trainer.datasets.store import CONFIG
@@ -26,12 +25,15 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path, check: Check) -> None:
 def test_the_program_s_exit_codes(pristine: Path, spoiled: Any, tmp_path: Path) -> None:
     spoiled.edit(TRAIN, question(0, 1, task="guess"))
     (tmp_path / "nothing").mkdir()
-    for folder, code in ((pristine, 0), (spoiled.folder, 1), (tmp_path / "nothing", 2)):
-        command = [sys.executable, "-m", "spider_cli", "data", "verify", str(folder)]
-        done = subprocess.run(command, capture_output=True, timeout=300, check=False)
-        assert done.returncode == code, done.stderr.decode()
-        assert b"Traceback" not in done.stdout + done.stderr
-        assert bool(done.stdout) == (code < 2)
+    for folder, code, by in (
+        (pristine, 0, run_here),
+        (spoiled.folder, 1, run_spider),
+        (tmp_path / "nothing", 2, run_here),
+    ):
+        done = by("data", "verify", folder, "--workers", "1")
+        assert done.code == code, done.err
+        assert "Traceback" not in done.out + done.err
+        assert bool(done.out) == (code < 2)
 
 
 def test_json(spoiled: Any, check: Check) -> None:

@@ -1,10 +1,17 @@
 """`spider data build`: photos to a four-task data set."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spider_cli.commands.engine_options import (
+    Engine,
+    RayAddress,
+    check_engine_options,
+    engine_option,
+)
 from spider_cli.commands.progress import Progress
 from spider_cli.errors import ExitCode
 from spider_cli.outputs import messages
@@ -12,11 +19,13 @@ from spider_cli.outputs import messages
 if TYPE_CHECKING:
     from trainer.build.config import BuildConfig
     from trainer.build.run import Built
+    from trainer.build.stages import Hands
 
 __all__ = ["build"]
 
 
 def build(
+    context: typer.Context,
     photos: Annotated[
         list[Path], typer.Argument(metavar="PHOTOS...", help="Folders of pristine photos.")
     ],
@@ -54,12 +63,22 @@ def build(
     rewriter: Annotated[
         str | None, typer.Option(help="Model or endpoint URL that rewords the answers.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes; 0: one per core.", min=0)] = 0,
+    workers: Annotated[
+        int, typer.Option(help="Processes; 0: one per core, of this machine or the cluster.", min=0)
+    ] = 0,
     force: Annotated[
         bool,
         typer.Option("--force", help="Replace another data set, or drop another unfinished build."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+    engine: Annotated[
+        Engine,
+        engine_option(
+            "Where photos are made: in processes of this machine, or on a Ray cluster "
+            "(docs/scale.md). The bytes are the same."
+        ),
+    ] = "local",
+    ray_address: RayAddress = None,
 ) -> None:
     """Photos -> regions -> distortions -> questions and answers, as Parquet shards.
 
@@ -70,6 +89,7 @@ def build(
     from trainer.build.run import build_data
     from trainer.regions import choose_finder
 
+    check_engine_options(context, engine, ["ray_address"])
     wanted = _config(
         config,
         tasks,
@@ -94,14 +114,16 @@ def build(
 
         where = rewriter
         names["rewriter"] = or_download(lambda: open_rewriter(where))
-    with _Bar() as bar:
+    with contextlib.ExitStack() as stack:
+        hands = _hands(stack, engine, ray_address, workers, [*photos, *_files(masks, segmenter)])
+        bar = stack.enter_context(_Bar())
         built = build_data(
             photos,
             out,
             wanted,
             finder=finder,
             finder_name=name,
-            workers=workers or cores(),
+            hands=hands,
             force=force,
             progress=bar.show,
             **names,
@@ -111,6 +133,31 @@ def build(
         messages.warning(f"{built.rejected} left out: {built.folder / 'rejects.jsonl'} says why")
     if built.unusable:
         raise typer.Exit(ExitCode.SOME_PHOTOS_FAILED)
+
+
+def _hands(
+    stack: contextlib.ExitStack,
+    engine: Engine,
+    ray_address: str | None,
+    workers: int,
+    reads: list[Path],
+) -> "Hands":
+    """Who makes the photos."""
+    if engine == "local":
+        from trainer.build.stages import processes
+
+        return processes(workers or cores())
+    from spider_cli.engines.crew import Cluster
+    from trainer.engines.building import building_crew, on_cluster
+
+    cluster = Cluster(ray_address, workers or None)
+    return on_cluster(stack.enter_context(building_crew(cluster, reads)))
+
+
+def _files(masks: Path | None, segmenter: str | None) -> list[Path]:
+    """What photos are made with, where it lies on a disk."""
+    named = [] if segmenter is None else [Path(segmenter)]
+    return [one for one in (masks, *named) if one is not None and one.exists()]
 
 
 def cores() -> int:

@@ -25,10 +25,13 @@ class PhotoCollator:
     A batch holds "input_ids" and "position_ids" (photos, longest), "attention_mask" (photos, 1,
     longest, longest) bool: who sees whom; "sights", "patches": what `NanoForConditionalGeneration`
     takes; "labels", "targets" and "notes" as `trainer.tuning.collate.Collator`, with "patches" (the
-    views' targets) and "patch_tokens" (how many tokens each counts) among the targets.
+    views' targets) and "patch_tokens" (how many tokens each counts) among the targets; "levels":
+    the overviews whose levels are known, and "view_levels" (views, 5) among the targets.
     """
 
     pad_id: int
+    rates: bool = False
+    """Are the overviews' levels taught?"""
 
     def __call__(self, photos: Sequence[PackedPhoto]) -> dict[str, Any]:
         longest = max(len(photo.labels) for photo in photos)
@@ -54,13 +57,19 @@ class PhotoCollator:
             "notes": notes_of(photos),
         }
         numbers, targets, tokens, start = [], [], [], 0
+        rated = []
         for photo in photos:
             for number, target in photo.patches:
                 numbers.append(start + number)
                 targets.append(target)
                 tokens.append(_PHOTO / len(photo.patches))
+            if photo.rated:
+                rated.append((start, photo.rated))
             start += 0 if photo.sight is None else len(photo.sight.views)
         batch["patches"] = numbers
         if targets:
             batch["targets"] |= {"patches": targets, "patch_tokens": torch.tensor(tokens)}
+        if rated and self.rates:
+            batch["levels"] = [number for number, _ in rated]
+            batch["targets"]["view_levels"] = torch.tensor([shares for _, shares in rated])
         return batch

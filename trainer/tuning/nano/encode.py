@@ -35,6 +35,8 @@ class PackedPhoto(Encoded):
     sight: Sight | None = None
     patches: tuple[tuple[int, PatchTargets], ...] = ()
     """Number of a view of the sight, and what its patches should tell."""
+    rated: tuple[float, ...] = ()
+    """What the overview should tell of the levels, in the order of LEVELS; empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class PhotoEncoder:
             faults=tuple(faults),
             sight=Sight(tuple(every), tuple(reads)),
             patches=patches,
+            rated=tuple(map(float, level_probs or ())),
             dropped=("",) * dropped,
         )
 

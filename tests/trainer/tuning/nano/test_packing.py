@@ -19,7 +19,7 @@ from tests.trainer.tuning import small_data as small
 from trainer.rows import QA
 from trainer.truth import Sample
 from trainer.tuning.encode import IGNORED
-from trainer.tuning.losses import AnswerLoss
+from trainer.tuning.losses import AnswerLoss, mean_terms
 from trainer.tuning.nano.collate import PhotoCollator
 from trainer.tuning.nano.encode import PhotoEncoder
 from trainer.tuning.nano.patches import patch_loss, patch_targets
@@ -51,7 +51,8 @@ def half() -> Any:
 
 
 def batch_of(encoder: PhotoEncoder, *photos: Any, rows: Any = ROWS, **options: Any) -> Any:
-    return PhotoCollator(encoder.pad_id)([encoder.encode(one, rows, **options) for one in photos])
+    collate = PhotoCollator(encoder.pad_id, rates=True)
+    return collate([encoder.encode(one, rows, **options) for one in photos])
 
 
 def test_only_answers_and_their_ends_are_live(nano: Any) -> None:
@@ -132,17 +133,17 @@ def test_perfect_patches_cost_nothing_and_wrong_ones_do(nano: Any) -> None:
 
 
 def test_the_loss_reaches_every_part_and_falls(nano: Any) -> None:
-    """Ten steps on two photos: answers, soft words and patches together."""
+    """Ten steps on two photos: answers, soft words, patches and overviews together."""
     import copy
 
     model: NanoForConditionalGeneration = copy.deepcopy(nano[0]).train()
     encoder = PhotoEncoder(nano[1], 400, dense=True)
-    weights = Losses(soft_positions=2, soft_levels=2, dense_patches=1)
+    weights = Losses(soft_positions=2, soft_levels=2, dense_patches=1, dense_levels=2)
     sample = half()
     batch = batch_of(
         encoder, sample.pixels, sample.pixels, softly=True, level_probs=(0.2,) * 5, sample=sample
     )
-    assert batch["patches"] == [0, 1]
+    assert batch["patches"] == batch["levels"] == [0, 1]
     live = float((batch["labels"] != IGNORED).sum())
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     costs = []
@@ -161,7 +162,7 @@ def test_the_loss_reaches_every_part_and_falls(nano: Any) -> None:
 def test_a_batch_costs_what_its_photos_cost_apart(nano: Any) -> None:
     model, processor = nano
     encoder = PhotoEncoder(processor, 400, dense=True)
-    weights = Losses(soft_positions=2, soft_levels=2, dense_patches=1)
+    weights = Losses(soft_positions=2, soft_levels=2, dense_patches=1, dense_levels=2)
     samples = [half(), Sample(frame(64, 64))]
     photos = [
         encoder.encode(one.pixels, ROWS, softly=True, level_probs=(0.2,) * 5, sample=one)
@@ -169,8 +170,9 @@ def test_a_batch_costs_what_its_photos_cost_apart(nano: Any) -> None:
     ]
     loss = AnswerLoss(weights)
     with torch.no_grad():
-        together = loss(model, PhotoCollator(encoder.pad_id)(photos), 1.0)
-        apart = sum(loss(model, PhotoCollator(encoder.pad_id)([one]), 1.0) for one in photos)
+        collate = PhotoCollator(encoder.pad_id, rates=True)
+        together = loss(model, collate(photos), 1.0)
+        apart = sum(loss(model, collate([one]), 1.0) for one in photos)
     assert together == pytest.approx(float(apart), rel=1e-5)
 
 
@@ -188,6 +190,44 @@ def test_patches_can_be_taught_without_a_question(nano: Any) -> None:
         other = loss(model, collate([asked]), 1.0)
     assert alone > 0
     assert both == pytest.approx(float(alone + other), rel=1e-5)
+
+
+def test_overviews_learn_their_levels_and_the_words_hear_of_them(nano: Any) -> None:
+    """What the statistics tell becomes what was given, and it is among the photo's tokens."""
+    import copy
+
+    model: NanoForConditionalGeneration = copy.deepcopy(nano[0]).requires_grad_(False)
+    assert model.projector.levels is not None
+    model.projector.levels.requires_grad_(True)
+    encoder = PhotoEncoder(nano[1], 400, dense=False)
+    shares = torch.tensor([(0.0, 0.1, 0.7, 0.2, 0.0), (0.6, 0.4, 0.0, 0.0, 0.0)])
+    scored = (small.scored(),)
+    photos = [
+        encoder.encode(frame(64, 96) // shade, scored, level_probs=one.tolist())
+        for shade, one in zip((1, 4), shares, strict=True)
+    ]
+    unknown = encoder.encode(frame(64, 64), scored)
+    batch = PhotoCollator(encoder.pad_id, rates=True)([photos[0], unknown, photos[1]])
+    assert batch["levels"] == [0, 2]
+    torch.testing.assert_close(batch["targets"]["view_levels"], shares)
+    glimpses = model.look([photo.sight.views[0] for photo in photos if photo.sight])
+    readings = [model.read_view(one) for one in glimpses]
+    before = model.projector.many(readings)
+    optimiser = torch.optim.Adam(model.projector.levels.parameters(), lr=1e-3)
+    loss = AnswerLoss(Losses(dense_levels=1))
+    costs = []
+    for _ in range(30):
+        optimiser.zero_grad()
+        loss(model, batch, 1.0).backward()
+        optimiser.step()
+        costs.append(mean_terms(loss.take().tolist())["views"])
+    assert costs[-1] < 0.1 * costs[0]
+    told = model.level_logits(glimpses).softmax(dim=1)
+    torch.testing.assert_close(told, shares, atol=0.15, rtol=0)
+    changed = (model.projector.many(readings) - before).abs().amax(dim=2) > 0
+    count = model.config.statistics
+    assert changed[:, -count:].all()
+    assert not changed[:, :-count].any()
 
 
 def test_rows_that_do_not_fit_are_left_out_and_counted(nano: Any) -> None:
