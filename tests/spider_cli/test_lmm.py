@@ -173,7 +173,7 @@ def test_forcing_what_it_says_changes_nothing(
 def test_log_probability_is_the_sum_along_the_tokens(
     nano_model: LanguageModel, looks: dict[str, Look]
 ) -> None:
-    ask = Ask(looks["tall"], QUESTIONS[2])
+    ask = Ask(looks["small"], QUESTIONS[0])
     answer = nano_model.ask([ask])[0]
     told = torch.from_numpy(answer.logits).double().log_softmax(dim=1)
     steps = told[torch.arange(len(answer.token_ids)), torch.tensor(answer.token_ids)]

@@ -134,6 +134,6 @@ def test_what_nano_cannot_do(recipe: Recipe, setting: str, message: str, tmp_pat
 def test_patches_count_among_the_tokens_of_a_step(run: Path) -> None:
     """The loss is a mean: about what its terms cost, whatever was asked about the photos."""
     for row in events(run, "step"):
-        weights = {"answers": 1.0, "places": 6.0, "levels": 20.0, "patches": 1.0}
+        weights = {"answers": 1.0, "places": 6.0, "levels": 20.0, "patches": 1.0, "views": 20.0}
         most = sum(weights[name] * cost for name, cost in row["terms"].items())
         assert 0 < row["loss"] < most
