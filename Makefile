@@ -193,7 +193,7 @@ prove-audit: $(STAMP)
 	PROVE_COUNT=$(COUNT) PROVE_OUT='$(OUT)' $(BIN)/python -m pytest -s -k killed_audit \
 	  tests/test_audit_demo.py
 
-# At full size, what tests/spider_cli/engines/test_ray.py shows in small. COUNT: photos; hours on two
+# At full size, what tests/spider_cli/engines/test_ray.py shows in small. COUNT: photos; 50 minutes on two
 # cores. ARGS='--parts kills' does one part of kills, speed, memory.
 prove-engine: COUNT ?= 2000
 prove-engine: OUT ?= prove-engine-out
