@@ -45,7 +45,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on a Ray cluster side by side: each of pytest's workers that runs one starts its own."""
+    """Tests on a Ray cluster side by side: each worker that runs one starts its own."""
     items.sort(key=lambda item: "cluster" not in getattr(item, "fixturenames", ()))
 
 
