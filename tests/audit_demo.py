@@ -58,7 +58,7 @@ class Plan:
     bases: int = 12
     """Different pictures among the JPEGs; a third as many of other kinds."""
     timed: int = 40
-    """JPEGs of 12 megapixels for the figures beside CleanVision; 0: no such figures."""
+    """JPEGs of 12 megapixels for the figure beside CleanVision; 0: of the shoot's own JPEGs."""
     options: tuple[str, ...] = ()
     """For spider."""
     pause: float = 0.5
@@ -156,7 +156,7 @@ def demonstrate(originals: Sequence[Path], work: Path, plan: Plan, say: Say) -> 
         "growth": last / first - 1,
         "kills": kept,
     }
-    return found | (_beside_cleanvision(originals, work, plan, say) if plan.timed else {})
+    return found | _beside_cleanvision(originals, work, plan, clean, shoot, say)
 
 
 def _killed(work: Path, plan: Plan, clean: Watched, say: Say) -> list[int]:
@@ -193,14 +193,29 @@ def _killed(work: Path, plan: Plan, clean: Watched, say: Say) -> list[int]:
     return told
 
 
-def _beside_cleanvision(originals: Sequence[Path], work: Path, plan: Plan, say: Say) -> Json:
-    photos = make_photos(originals, work / "timed", plan.timed, (4000, 3000))
-    options = ("--json", "--quiet", "--state", work / "timed.sqlite", *plan.options)
-    ran = run([sys.executable, "-m", "spider_cli", "audit", photos[0].parent, *options])
-    assert ran.code == 0 and len(ran.lines) == plan.timed
-    ours = 1 / ran.rate()
+def _beside_cleanvision(
+    originals: Sequence[Path],
+    work: Path,
+    plan: Plan,
+    clean: Watched,
+    shoot: Sequence[Path],
+    say: Say,
+) -> Json:
+    if plan.timed:
+        photos = make_photos(originals, work / "timed", plan.timed, (4000, 3000))
+        options = ("--json", "--quiet", "--state", work / "timed.sqlite", *plan.options)
+        ran = run([sys.executable, "-m", "spider_cli", "audit", photos[0].parent, *options])
+        assert ran.code == 0 and len(ran.lines) == plan.timed
+        ours = 1 / ran.rate()
+    else:
+        photos = [
+            path for path, one in zip(shoot, clean.records, strict=True) if "error" not in one
+        ]
+        photos = [path for path in photos if path.suffix == ".jpg"]
+        ours = (clean.times[-1] - clean.times[0]) / len(shoot)
     theirs = 1 / run([sys.executable, "-c", CLEANVISION, *photos]).rate(len(photos))
-    say(f"seconds per 12-megapixel JPEG: spider audit {ours:.3f}, CleanVision {theirs:.3f}")
+    size = "12-megapixel" if plan.timed else "small"
+    say(f"seconds per {size} JPEG: spider audit {ours:.3f}, CleanVision {theirs:.3f}")
     return {"audit_seconds_per_photo": ours, "cleanvision_seconds_per_photo": theirs}
 
 

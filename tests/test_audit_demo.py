@@ -12,10 +12,11 @@ SMALL = Plan(
     kills=1,  # more of them, and quicker: tests/spider_cli/audit/test_state_runs.py
     window=4,
     jpeg=(96, 64),
+    small=(80, 56),
     raw=(64, 48),
     heic=(96, 64),
     bases=3,
-    timed=0,  # beside CleanVision: tests/test_throughput.py
+    timed=0,
     pause=0,
     options=("--batch-size", "1"),
 )
@@ -38,15 +39,14 @@ def test_a_killed_audit_ends_as_one_that_was_not(photos: Path, tmp_path: Path) -
         (Path(out) / "audit.json").write_text(text, encoding="utf-8")
     assert len(found["kills"]) == plan.kills
     assert all(0 < told < plan.count for told in found["kills"])
-    if plan.timed:
-        assert found["audit_seconds_per_photo"] > 0
-        assert found["cleanvision_seconds_per_photo"] > 0
+    assert found["audit_seconds_per_photo"] > 0
+    assert found["cleanvision_seconds_per_photo"] > 0
     # The small one ends before all that is loaded once has been.
     assert abs(found["growth"]) < (FLAT if count else 0.5)
 
 
 def test_no_two_files_of_the_shoot_are_one_photo(photos: Path, tmp_path: Path) -> None:
-    plan = Plan(count=40, jpeg=(96, 64), raw=(64, 48), heic=(96, 64), bases=3)
+    plan = Plan(count=40, jpeg=(96, 64), small=(80, 56), raw=(64, 48), heic=(96, 64), bases=3)
     made = make_shoot(sorted(photos.glob("*.jpg")), tmp_path / "shoot", plan)
     assert len(made) == 40
     whole = [path.read_bytes() for n, path in enumerate(made) if n % 20]  # the others are broken

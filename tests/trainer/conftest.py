@@ -61,6 +61,19 @@ class Tiny:
 
 
 @pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The items by hand of the tests of measuring, as a data set with one split, test."""
+    from tests.trainer.evaluate.conftest import hand_made
+    from trainer.datasets.schema import to_row
+    from trainer.datasets.store import write_data
+
+    folder = tmp_path_factory.mktemp("sets") / "by-hand"
+    rows = [to_row(item) for item in hand_made()]
+    write_data(folder, {"test": rows}, finish=lambda: ({"made_by": "hand"}, "card"))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny() -> Tiny:
     import torch
 

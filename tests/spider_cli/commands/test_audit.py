@@ -130,8 +130,6 @@ def test_the_state(first: Any, audit: Any) -> None:
 
 def test_everything_at_the_end(first: Any, audit: Any, shoot: Path) -> None:
     """Reports, pictures, copies and ratings of one run; the second finds its own and goes on."""
-    pytest.importorskip("jinja2")
-    pytest.importorskip("pyarrow")
     reports = [f"shoot/report{kind}" for kind in (".html", ".csv", ".jsonl", ".parquet")]
     args = [part for report in reports for part in ("--report", report)]
     args += ["--out", "shoot/heat", "--copy-to", "shoot/best", "--xmp", "--flag", "noise:severe"]

@@ -10,8 +10,7 @@ import pytest
 from spider_cli.auditor import Auditor
 from spider_cli.results import Distortion
 from tests.random_nano import save_nano
-from trainer.datasets.schema import Item, to_row
-from trainer.datasets.store import write_data
+from trainer.datasets.schema import Item
 from trainer.evaluate.benchmark import Benchmark, of_data_set
 from trainer.regions import box_of, interior_point
 from trainer.rows import QA
@@ -92,15 +91,6 @@ def hand_made() -> list[Item]:
 @pytest.fixture(scope="session")
 def items() -> list[Item]:
     return hand_made()
-
-
-@pytest.fixture(scope="session")
-def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The items as a data set with one split, test."""
-    folder: Path = tmp_path_factory.mktemp("sets") / "by-hand"
-    rows = [to_row(item) for item in hand_made()]
-    write_data(folder, {"test": rows}, finish=lambda: ({"made_by": "hand"}, "card"))
-    return folder
 
 
 @pytest.fixture(scope="session")
