@@ -16,6 +16,7 @@ from spider_cli.commands.progress import Progress
 from spider_cli.commands.startup import BOTO3, SCIPY, loading_first, show_torchao
 from spider_cli.errors import ExitCode, UsageError
 from spider_cli.extras import Waiting
+from spider_cli.heap import keep_heap_flat
 from spider_cli.outputs import messages
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def prepare(common: Common) -> None:
         _hush_libraries()
     if common.quantize is not None:
         show_torchao(quietly=not common.debug)
+    keep_heap_flat()
 
 
 def auditor_for(common: Common, **more: Any) -> "Auditor":

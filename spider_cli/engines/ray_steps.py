@@ -18,6 +18,7 @@ from spider_cli.engines.listing import Listing
 from spider_cli.engines.machine import go_to, processors, same_release, same_weights
 from spider_cli.engines.told import Told
 from spider_cli.engines.trials import Trials
+from spider_cli.heap import keep_heap_flat
 
 __all__ = ["Decoding", "Judging", "Named"]
 
@@ -93,6 +94,7 @@ class Decoding:
 
     def __init__(self, told: Told) -> None:
         same_release(told.version)
+        keep_heap_flat()
         self._told = told
         self._trials = Trials(told.run, "decode")
 
