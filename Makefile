@@ -53,6 +53,7 @@ help:
 	@echo 'Variables: PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX)'
 
 SELDOM := site-packages/(.*/tests|moto|transformers/models|torch/(_inductor|testing)|ray/(rllib|serve|train|tune))/
+COMPILE := $(BIN)/python -W ignore -m compileall -qq -x '$(SELDOM)'
 
 install: $(STAMP)
 
@@ -67,11 +68,13 @@ $(STAMP): pyproject.toml constraints.txt
 	fi
 	@# torch first and alone: nothing else may choose its build.
 	$(PIP) install --no-compile $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
-	$(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'
-	@# pip compiles one file after the other; here all cores do, and leave out what few or none import:
-	@# packages' own tests, and thousands of modules each of which is compiled when it is needed.
-	@# A package may hold files that are no Python of this release: they stay as they are.
-	@$(BIN)/python -W ignore -m compileall -qq -j 0 -x '$(SELDOM)' $(VENV)/lib spider_cli trainer || true
+	@# pip compiles one file after the other; here all cores do, torch's while the rest is fetched, and leave out
+	@# what few or none import: packages' own tests, and thousands of modules each of which is compiled when it
+	@# is needed. A package may hold files that are no Python of this release: they stay as they are.
+	@$(COMPILE) -j 1 $(VENV)/lib & \
+	  $(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'; installed=$$?; \
+	  wait; exit $$installed
+	@$(COMPILE) -j 0 $(VENV)/lib spider_cli trainer || true
 	@touch $@
 
 demo: $(STAMP)

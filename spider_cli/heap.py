@@ -3,8 +3,10 @@ process grow."""
 
 import os
 import sys
+import time
+from typing import Any
 
-__all__ = ["keep_heap_flat"]
+__all__ = ["Heap"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of glibc's malloc.h."""
@@ -17,21 +19,39 @@ _SETTINGS = {
 }
 _OWN = ("MALLOC_", "GLIBC_TUNABLES")
 """Variables by which the user has decided already."""
+_PAUSE = 5.0
+"""Seconds between two times of giving back: it takes some hundredths of one, and as long again
+until what was given back is fetched anew."""
 
 
-def keep_heap_flat() -> bool:
-    """Let large pieces of memory go back to the system as soon as they are free; False where that
-    cannot be said (no glibc), or the user has said something else (``MALLOC_...``).
+class Heap:
+    """The heap of one of spider's own processes, from before it starts threads: a library leaves
+    its caller's memory alone.
 
-    By itself glibc keeps ever larger ones, in a heap per thread: photos of many sizes, decoded on
-    several threads, leave holes in each. For spider's own processes, before they start threads: a
-    library leaves its caller's memory alone.
+    By itself glibc keeps ever larger pieces, in a heap per thread: photos of many sizes, decoded on
+    several threads, leave holes in each.
     """
+
+    def __init__(self) -> None:
+        self._library = _glibc()
+        self._next = time.monotonic() + _PAUSE
+        self.flat = self._library is not None and all(
+            self._library.mallopt(name, value) == 1 for name, value in _SETTINGS.items()
+        )
+        """Large pieces go back to the system as soon as they are free. False where that cannot be
+        said (no glibc), or the user has said something else (``MALLOC_...``)."""
+
+    def give_back(self) -> None:
+        """Let the system have the holes too, every few seconds; to be called between photos."""
+        if self.flat and (now := time.monotonic()) >= self._next:
+            self._library.malloc_trim(0)
+            self._next = now + _PAUSE
+
+
+def _glibc() -> Any:
     if sys.platform != "linux" or any(name.startswith(_OWN) for name in os.environ):
-        return False
+        return None
     import ctypes
 
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return all(mallopt(name, value) == 1 for name, value in _SETTINGS.items())
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -21,6 +21,7 @@ from spider_cli.commands.running import auditor_for, outputs, prepare, tell_fail
 from spider_cli.commands.startup import loading_first
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.extras import Waiting
+from spider_cli.heap import Heap
 from spider_cli.outputs import messages
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def run_audit(common: Common, asked: Asked, plan: AuditPlan) -> tuple[int, bool]
     from spider_cli.audit.spool import Spool
 
     prepare(common)
+    heap = Heap()
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
         printers = _printers(common, asked, plan, stack)
@@ -81,6 +83,7 @@ def run_audit(common: Common, asked: Asked, plan: AuditPlan) -> tuple[int, bool]
                 progress.clear()
                 running.take(judged)
                 progress.step(known=judged.known)
+                heap.give_back()
         if asked.watch and waiting and not common.quiet:
             messages.warning(str(waiting))
         shown = list(running.shots.values())

@@ -16,7 +16,7 @@ from spider_cli.commands.progress import Progress
 from spider_cli.commands.startup import BOTO3, SCIPY, loading_first, show_torchao
 from spider_cli.errors import ExitCode, UsageError
 from spider_cli.extras import Waiting
-from spider_cli.heap import keep_heap_flat
+from spider_cli.heap import Heap
 from spider_cli.outputs import messages
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
         UsageError: the run cannot start; no photo was opened.
     """
     prepare(common)
+    heap = Heap()
     failed = 0
     with contextlib.ExitStack() as stack:
         writers = outputs(common, command, stack)
@@ -70,6 +71,7 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
                 for writer in writers:
                     writer.write(record)
                 progress.step()
+                heap.give_back()
         if waiting and not common.quiet:
             messages.warning(str(waiting))
     return failed
@@ -87,7 +89,6 @@ def prepare(common: Common) -> None:
         _hush_libraries()
     if common.quantize is not None:
         show_torchao(quietly=not common.debug)
-    keep_heap_flat()
 
 
 def auditor_for(common: Common, **more: Any) -> "Auditor":

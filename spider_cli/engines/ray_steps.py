@@ -18,7 +18,7 @@ from spider_cli.engines.listing import Listing
 from spider_cli.engines.machine import go_to, processors, same_release, same_weights
 from spider_cli.engines.told import Told
 from spider_cli.engines.trials import Trials
-from spider_cli.heap import keep_heap_flat
+from spider_cli.heap import Heap
 
 __all__ = ["Decoding", "Judging", "Named"]
 
@@ -94,7 +94,7 @@ class Decoding:
 
     def __init__(self, told: Told) -> None:
         same_release(told.version)
-        keep_heap_flat()
+        self._heap = Heap()
         self._told = told
         self._trials = Trials(told.run, "decode")
 
@@ -111,6 +111,7 @@ class Decoding:
             trials=self._trials,
         ):
             yield table_of(batch)
+            self._heap.give_back()
         self._trials.end()
 
 

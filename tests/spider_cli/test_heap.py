@@ -9,9 +9,10 @@ import pytest
 
 PROGRAM = """
 import ctypes, sys, threading
-from spider_cli.heap import keep_heap_flat
+from spider_cli.heap import Heap
 
-print(keep_heap_flat() if sys.argv[1] == "flat" else None)
+heap = Heap() if sys.argv[1] == "flat" else None
+print(heap and heap.flat)
 c = ctypes.CDLL(None)
 c.malloc.restype = ctypes.c_void_p
 c.malloc.argtypes = [ctypes.c_size_t]
