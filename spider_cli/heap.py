@@ -14,8 +14,9 @@ _SETTINGS = {
     _M_ARENA_MAX: 1,
     # Pillow takes 16 MiB at a time.
     _M_MMAP_THRESHOLD: 12 << 20,
-    # Left at its 128 KiB once the other is set: then each tensor's pages would be fetched anew.
-    _M_TRIM_THRESHOLD: 64 << 20,
+    # Less than that, or large pieces would be cut from the free end of the heap after all; more
+    # than the 128 KiB that it else is once the other is set: tensors' pages would be fetched anew.
+    _M_TRIM_THRESHOLD: 8 << 20,
 }
 _OWN = ("MALLOC_", "GLIBC_TUNABLES")
 """Variables by which the user has decided already."""

@@ -6,7 +6,7 @@ costs beside a local run, what a second worker brings, and that memory does not 
 
 The parts may be run one by one (``--parts``): OUT/engine.json gathers their figures, and the local
 run's records are kept in OUT/local.json for kills. At full size, on two idle cores, with T seconds
-a photo on one of them (0.13 to 0.15): the local run takes 2,000 T, kills 1,500 T, speed 3,800 T,
+a photo on one of them (0.13 to 0.15): the local run takes 2,000 T, kills 1,500 T, speed 5,000 T,
 memory 13,000 T, and each cluster half a minute more; some 50 minutes in all.
 """
 
@@ -16,11 +16,12 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,8 @@ SPIDER = (sys.executable, "-m", "spider_cli", "audit")
 SHARDS = 40
 """Of a run; but of those for memory, whose shards are of one size."""
 SHARD_OF_ROWS = 50
+ROUNDS = 3
+"""Of what is measured by turns."""
 PARTS = ("kills", "speed", "memory")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -201,27 +204,64 @@ def local_run(work: Path, kept: Path, *, timed: bool) -> tuple[dict[str, Any], f
         known = json.loads(kept.read_text("utf-8"))
         if (known["revision"], len(known["records"])) == (revision, count):
             return known["records"], known["seconds"]
-    told: list[tuple[float, str]] = []
-    args = ["shoot", "--device", "cpu", "--jobs", "1", "--json", "--quiet", "--fresh"]
-    run = subprocess.Popen(
-        [*SPIDER, *args, "--state", "local.sqlite"],
+    run = local_process(work, "shoot", "local.sqlite")
+    assert run.stdout is not None
+    told = [(time.monotonic(), line) for line in run.stdout]
+    assert run.wait() == 3, run.returncode
+    seconds = pace([moment for moment, _ in told])
+    found = [json.loads(line) for _, line in told]
+    records = {Path(record["photo"]).name: record for record in found}
+    made = {"revision": revision, "seconds": seconds, "records": records}
+    kept.write_text(json.dumps(made), "utf-8")
+    return records, seconds
+
+
+def local_process(work: Path, folder: str, state: str) -> "subprocess.Popen[str]":
+    """A local run on one thread, as a worker's; its records come on stdout."""
+    args = [folder, "--device", "cpu", "--jobs", "1", "--json", "--quiet", "--fresh"]
+    return subprocess.Popen(
+        [*SPIDER, *args, "--state", state],
         cwd=work,
         env=os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert run.stdout is not None
-    for line in run.stdout:
-        told.append((time.monotonic(), line))
-    assert run.wait() == 3, run.returncode
-    start = len(told) // SHARDS
-    seconds = (told[-1][0] - told[start][0]) / (len(told) - 1 - start)
-    found = [json.loads(line) for _, line in told]
-    records = {Path(record["photo"]).name: record for record in found}
-    made = {"revision": revision, "seconds": seconds, "records": records}
-    kept.write_text(json.dumps(made), "utf-8")
-    return records, seconds
+
+
+def pace(moments: list[float]) -> float:
+    """Seconds a photo once a run is under way, from when each record came."""
+    start = len(moments) // SHARDS
+    return (moments[-1] - moments[start]) / (len(moments) - 1 - start)
+
+
+def two_local_runs(work: Path, count: int) -> float:
+    """How many times as fast as one local run two at once are: what no engine on this machine can
+    pass, whose processors may slow each other down. Medians of rounds by turns, since a machine's
+    pace changes within minutes."""
+    (work / "some").mkdir()
+    for photo in sorted((work / "shoot").iterdir())[:count]:
+        (work / "some" / photo.name).hardlink_to(photo)
+    paces: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(ROUNDS):
+        for at_once, found in paces.items():
+            runs = [local_process(work, "some", f"{n}.sqlite") for n in range(at_once)]
+            moments: list[list[float]] = [[] for _ in runs]
+            readers = [
+                threading.Thread(target=note_moments, args=(run.stdout, into))
+                for run, into in zip(runs, moments, strict=True)
+            ]
+            for reader in readers:
+                reader.start()
+            for reader, run in zip(readers, runs, strict=True):
+                reader.join()
+                run.wait()
+            found.append(statistics.mean(map(pace, moments)))
+    return 2 * statistics.median(paces[1]) / statistics.median(paces[2])
+
+
+def note_moments(lines: Iterable[str], into: list[float]) -> None:
+    into.extend(time.monotonic() for _ in lines)
 
 
 def shard_size(count: int) -> int:
@@ -298,12 +338,12 @@ def kills(work: Path, local: dict[str, Any], s3: Any) -> dict[str, Any]:
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Photos have other names in the store, and errors say them."""
-    left = [
+    left, right = (
         {key: value for key, value in record.items() if key not in ("photo", "error")}
         | {"code": record.get("error", {}).get("code")}
         for record in (one, other)
-    ]
-    return alike(*left)
+    )
+    return alike(left, right)
 
 
 def speed(work: Path, count: int, local: float) -> dict[str, Any]:
@@ -328,8 +368,10 @@ def speed(work: Path, count: int, local: float) -> dict[str, Any]:
         }
     one, two = (figures[f"workers_{count}"]["seconds_per_photo"] for count in (1, 2))
     figures |= {"overhead": one / local - 1, "speed_up_of_two": one / two}
+    figures["speed_up_of_two_local_runs"] = two_local_runs(work, count // 10)
     say(f"one worker {one:.4f} s a photo, overhead {figures['overhead']:+.1%}; two workers")
     say(f"{two:.4f} s a photo, {figures['speed_up_of_two']:.2f} times as fast as one")
+    say(f"two local runs at once: {figures['speed_up_of_two_local_runs']:.2f} times as fast as one")
     return figures
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.audit_demo import Plan, demonstrate, make_shoot
 
 SMALL = Plan(
-    count=18,  # more than are judged ahead of what is told
+    count=14,  # more than are judged ahead of what is told
     kills=1,  # more of them, and quicker: tests/spider_cli/audit/test_state_runs.py
     window=4,
     jpeg=(96, 64),
@@ -18,7 +18,7 @@ SMALL = Plan(
     bases=3,
     timed=0,
     pause=0,
-    options=("--batch-size", "1"),
+    options=("--batch-size", "1", "--jobs", "1"),
 )
 FLAT = 0.05
 """Growth of memory from the first photos to the last."""

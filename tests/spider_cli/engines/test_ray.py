@@ -99,10 +99,10 @@ def when(there: Any, then: Any) -> threading.Thread:
 def test_killed_and_run_again_it_has_the_records_of_a_local_run(
     cluster: Any, s3: Any, shoot: Path, local: dict[str, Any]
 ) -> None:
-    args = arguments(cluster, SHOOT, "--output", "s3://photos/records")
+    args = arguments(cluster, SHOOT, "--output", "s3://photos/records", "--workers", "1")
     # The driver dies once a shard is there.
     driver = subprocess.Popen(
-        [sys.executable, "-m", "spider_cli", "audit", *args, "--workers", "1"],
+        [sys.executable, "-m", "spider_cli", "audit", *args],
         stderr=subprocess.DEVNULL,
     )
     dying = when(
@@ -115,7 +115,7 @@ def test_killed_and_run_again_it_has_the_records_of_a_local_run(
     assert driver.returncode == -signal.SIGKILL
     assert before
 
-    # The next one goes on; one of its workers dies.
+    # The next one goes on; its worker dies.
     killed: list[int] = []
 
     def kill() -> None:
