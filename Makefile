@@ -71,9 +71,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@# pip compiles one file after the other; here all cores do, torch's while the rest is fetched, and leave out
 	@# what few or none import: packages' own tests, and thousands of modules each of which is compiled when it
 	@# is needed. A package may hold files that are no Python of this release: they stay as they are.
-	@$(COMPILE) -j 1 $(VENV)/lib & \
-	  $(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'; installed=$$?; \
-	  wait; exit $$installed
+	@$(COMPILE) -j 1 $(VENV)/lib & trap wait EXIT; \
+	  $(PIP) install --no-compile -c constraints.txt -e '.[train,dev]'
 	@$(COMPILE) -j 0 $(VENV)/lib spider_cli trainer || true
 	@touch $@
 

@@ -42,7 +42,9 @@ def test_a_first_run_sets_up_with_torch_first(plan: Plan, tmp_path: Path, target
         "--no-compile -c constraints.txt -e '.[train,dev]'",
     ]
     # Else every process would compile them again where Python is told to write no bytecode.
-    [compiled] = [command for command in commands if "-m compileall" in command]
+    # What is there already is compiled while the rest is fetched, and then what came.
+    [early, compiled] = [command for command in commands if "-m compileall" in command]
+    assert early.partition(" & ")[0].endswith(f"{tmp_path / 'venv'}/lib")
     assert f"{tmp_path / 'venv'}/lib spider_cli trainer" in compiled
     assert commands.index(compiled) > max(n for n, one in enumerate(commands) if " -m pip " in one)
 
