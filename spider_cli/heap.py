@@ -21,7 +21,7 @@ _SETTINGS = {
 _OWN = ("MALLOC_", "GLIBC_TUNABLES")
 """Variables by which the user has decided already."""
 _PAUSE = 5.0
-"""Seconds between two times of giving back: after each large photo it took 8% of an audit's pace."""
+"""Seconds between two times of giving back: after each large photo it took 8% of the pace."""
 
 
 class Heap:
