@@ -26,7 +26,7 @@ from trainer.tuning.guard import Guard, Ledger
 from trainer.tuning.losses import AnswerLoss, counted_besides, mean_terms
 from trainer.tuning.measured import Measured
 from trainer.tuning.parts import parameter_groups
-from trainer.tuning.signals import Signals
+from trainer.tuning.signals import Deaf, Signals
 
 if TYPE_CHECKING:
     from trainer.tuning.base import Base
@@ -112,6 +112,12 @@ class Stage1Trainer(Trainer):
     def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:
         """In order: which rows a step has depends on its number alone."""
         return torch.utils.data.SequentialSampler(self.rows)
+
+    def get_train_dataloader(self) -> Any:
+        loader = super().get_train_dataloader()
+        own = getattr(loader, "base_dataloader", loader)  # accelerate's has torch's inside
+        own.worker_init_fn = Deaf(own.worker_init_fn)
+        return loader
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:

@@ -1,10 +1,31 @@
 """SIGTERM and Ctrl-C while training: remembered, so that the run saves at the end of its step."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["Signals"]
+__all__ = ["Deaf", "Signals"]
+
+_HEARD = (signal.SIGINT, signal.SIGTERM)
+
+
+class Deaf:
+    """What a process that reads rows does at its start: it leaves signals to the one that trains,
+    which needs its rows to the end of the step. Terminals and schedulers send them to all.
+
+    Args:
+        before: what was to be done at its start anyhow.
+    """
+
+    def __init__(self, before: Callable[[int], Any] | None) -> None:
+        self.before = before
+
+    def __call__(self, worker: int) -> None:
+        for number in _HEARD:
+            signal.signal(number, signal.SIG_IGN)
+        if self.before is not None:
+            self.before(worker)
 
 
 class Signals:
@@ -19,7 +40,7 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _HEARD:
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN:
                 self._before[number] = before

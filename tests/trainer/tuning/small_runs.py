@@ -1,6 +1,7 @@
 """Runs of stage 1 that end in seconds: sixteen rows, a tiny model, a recipe for both."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -108,11 +109,13 @@ def events(run: Path, name: str) -> list[dict[str, Any]]:
 
 
 def terminate_after(out: Path, steps: int) -> None:
-    """Send SIGTERM to this process once the log has so many steps."""
+    """Send SIGTERM to this process, and those that read for it, once the log has so many steps."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
         log = out / "log.jsonl"
         if log.is_file() and log.read_text(encoding="utf-8").count('"event": "step"') >= steps:
+            for reader in multiprocessing.active_children():
+                reader.terminate()
             os.kill(os.getpid(), signal.SIGTERM)
             return
         time.sleep(0.002)

@@ -114,11 +114,12 @@ def test_killed_and_resumed_it_is_the_same_run(
     assert events(out, "resume")[0]["step"] in (4, 6)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 def test_sigterm_saves_and_says_so(
-    tiny_qwen3vl: Path, data: Path, tmp_path: Path, whole_run: dict[int, float]
+    tiny_qwen3vl: Path, data: Path, tmp_path: Path, whole_run: dict[int, float], workers: int
 ) -> None:
     out = tmp_path / "run"
-    recipe = recipe_for(tiny_qwen3vl, data, *RANDOM, "run.save_every=100")
+    recipe = recipe_for(tiny_qwen3vl, data, *RANDOM, "run.save_every=100", f"run.workers={workers}")
     watching = threading.Thread(target=terminate_after, args=(out, 3))
     watching.start()
     with pytest.raises(Stopped) as raised:
