@@ -39,7 +39,8 @@ def said_once(first: bool, *codes: str) -> Iterator[None]:
 
 @contextmanager
 def memory_explained(recipe: "Recipe") -> Iterator[None]:
-    """Say which setting to lower when memory is short.
+    """Say which setting to lower when memory is short, in this process or in one that reads rows
+    for it.
 
     Raises:
         UsageError: for what torch raises then.
@@ -49,6 +50,13 @@ def memory_explained(recipe: "Recipe") -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         short = isinstance(error, torch.OutOfMemoryError | MemoryError)
         said = str(error)
+        if said.startswith("DataLoader worker"):  # neither its photos nor its code: they raise
+            raise UsageError(
+                f"a process that reads rows has ended: {said.splitlines()[0]}",
+                hint="if the system had no memory left, lower run.workers "
+                f"(now {recipe.run.workers}); go on with --resume",
+                code="reader_ended",
+            ) from error
         if not (short or "out of memory" in said or "can't allocate memory" in said):
             raise
         run = recipe.run

@@ -1,8 +1,10 @@
 """What ends a run early is one clear error, and what was saved stays."""
 
 import json
+import os
 import resource
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +89,17 @@ def test_short_memory_says_what_to_lower(
     same_run, _, new_run = raised.value.hint.partition("--resume; else")
     assert "run.micro_batch (now 2" in same_run and "checkpointing=true" in same_run
     assert "run.max_length (now 4096)" in new_run and "parts.vision" in new_run
+
+
+def test_a_reader_that_is_killed_is_said(
+    tiny_qwen3vl: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainer.tuning.loop import Deaf
+
+    monkeypatch.setattr(Deaf, "__call__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(UsageError, match="a process that reads rows has ended") as raised:
+        tune(recipe_for(tiny_qwen3vl, data, "run.workers=1"), tmp_path / "run", quiet=True)
+    assert "run.workers (now 1)" in raised.value.hint and "--resume" in raised.value.hint
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(
