@@ -25,6 +25,7 @@ from trainer.tuning.files import disk_explained, read_json, write_json
 from trainer.tuning.guard import Guard, Ledger
 from trainer.tuning.losses import AnswerLoss, counted_besides, mean_terms
 from trainer.tuning.measured import Measured
+from trainer.tuning.muon import MuonAdamW
 from trainer.tuning.parts import parameter_groups
 from trainer.tuning.signals import Deaf, Signals
 
@@ -123,9 +124,8 @@ class Stage1Trainer(Trainer):
         if self.optimizer is None:
             groups = parameter_groups(self.model if model is None else model, self.recipe)
             fused = self.args.device.type == "cuda"
-            self.optimizer = torch.optim.AdamW(
-                groups, betas=self.recipe.optim.betas, fused=fused or None
-            )
+            kind = MuonAdamW if self.recipe.optim.muon else torch.optim.AdamW
+            self.optimizer = kind(groups, betas=self.recipe.optim.betas, fused=fused or None)
         found: torch.optim.Optimizer = self.optimizer
         return found
 

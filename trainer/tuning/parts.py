@@ -33,6 +33,8 @@ PARTS: tuple[Part, ...] = ("vision", "projector", "language", "unused")
 """The parts; "unused" never runs on a photo (an audio encoder, layers behind the one that is read)
 and is always frozen."""
 
+_TURNED = "_matrices"
+"""How the optimizer's groups end that Muon steps."""
 _NAMES: tuple[tuple[Part, frozenset[str]], ...] = (
     ("unused", frozenset({"audio_embed", "audio_tower", "audio_encoder"})),
     (
@@ -150,11 +152,12 @@ def apply_parts(model: Any, recipe: "Recipe") -> Any:
 
 
 def parameter_groups(model: Any, recipe: "Recipe") -> list[dict[str, Any]]:
-    """Groups for the optimizer: each part that learns at its own rate, vectors without decay.
+    """Groups for the optimizer: each part that learns at its own rate, vectors without decay, and
+    with `Optim.muon` the matrices of projector and language model apart.
 
     Returns:
-        Dicts of "params", "lr", "weight_decay" and "name" ("language", "vision_vectors", ...), in
-        an order that depends on the model alone.
+        Dicts of "params", "lr", "weight_decay", "name" ("language", "vision_vectors", ...) and
+        "muon", in an order that depends on the model alone.
     """
     rates = {
         "vision": recipe.optim.lr_vision,
@@ -166,12 +169,30 @@ def parameter_groups(model: Any, recipe: "Recipe") -> list[dict[str, Any]]:
     for part, rate in rates.items():
         for suffix, decay in (("", recipe.optim.weight_decay), ("_vectors", 0.0)):
             name = part + suffix
-            groups[name] = {"params": [], "lr": rate, "weight_decay": decay, "name": name}
+            group = {"lr": rate, "weight_decay": decay, "name": name, "muon": False}
+            groups[name] = {"params": [], **group}
+    turned = _matrices(model) if recipe.optim.muon else set()
+    for part in ("projector", "language") if turned else ():
+        rate = rates[part] * recipe.optim.muon
+        group = {"lr": rate, "weight_decay": recipe.optim.weight_decay, "muon": True}
+        groups[part + _TURNED] = {"params": [], "name": part + _TURNED, **group}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             suffix = "_vectors" if parameter.ndim < 2 else ""
+            if id(parameter) in turned and split[name] != "vision":
+                suffix = _TURNED
             groups[split[name] + suffix]["params"].append(parameter)
     return [group for group in groups.values() if group["params"]]
+
+
+def _matrices(model: Any) -> set[int]:
+    """The ids of linear layers' weights, without the one that the words are read from: lists of
+    vectors, as embeddings are, are no maps to turn."""
+    from torch import nn
+
+    output = model.get_output_embeddings()
+    layers = (one for one in model.modules() if isinstance(one, nn.Linear) and one is not output)
+    return {id(one.weight) for one in layers}
 
 
 def count_parameters(model: Any) -> dict[Part, Count]:

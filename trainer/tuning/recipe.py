@@ -135,7 +135,7 @@ class DataPart:
 
 @dataclass(frozen=True, slots=True)
 class Optim:
-    """`[optim]`: AdamW, a rate for each part."""
+    """`[optim]`: AdamW, or Muon beside it, a rate for each part."""
 
     lr_lora: float = 1e-4
     "Learning rate of the language model: of its LoRA matrices, or of all of it."
@@ -151,6 +151,8 @@ class Optim:
     "How they fall to 0 afterwards, or don't."
     betas: tuple[float, float] = (0.9, 0.999)
     "AdamW's memory of the gradient and of its square."
+    muon: float = 0.0
+    "Above 0: Muon for the matrices of projector and language model, at so many times their rates."
     grad_clip: float = 1.0
     "The gradient is shortened to this length; 0 leaves it."
 
@@ -161,6 +163,7 @@ class Optim:
         _require(self.weight_decay >= 0, f"weight_decay is below 0: {self.weight_decay}")
         _require(0 <= self.warmup < 1, f"warmup is a share of the steps, 0 to 1: {self.warmup}")
         _require(all(0 <= beta < 1 for beta in self.betas), f"betas: {self.betas} not in [0, 1)")
+        _require(0 <= self.muon <= 100, f"muon must be 0 to 100, not {self.muon}")
         _require(self.grad_clip >= 0, f"grad_clip is below 0: {self.grad_clip}")
 
 
@@ -333,6 +336,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(len(self.data) > 0, "there is no data", "add a table [[data]] with its path")
+        _require(
+            self.optim.muon == 0 or self.parts.language == "full",
+            f'optim.muon is for a language model that learns whole; it is "{self.parts.language}"',
+            "set parts.language = 'full', or optim.muon = 0",
+        )
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -125,7 +125,7 @@ def tune(
             best_by=best_by,
         )
         if trainer.spread:
-            _for_spread(model, start, merge=merge)
+            _for_spread(model, start, recipe, merge=merge)
         if examination is not None:
             trainer.examine = examiner(trainer, examination, materials, processor)
         _note_start(log, reporter, recipe, base, model, materials, args, start)
@@ -192,12 +192,18 @@ def _model(recipe: Recipe, base: Base) -> Any:
     return model
 
 
-def _for_spread(model: Any, start: Path | None, *, merge: bool) -> None:
+def _for_spread(model: Any, start: Path | None, recipe: Recipe, *, merge: bool) -> None:
     """What must be done before weights are spread over processes: they are read whole.
 
     Raises:
-        UsageError: they are to be merged, which needs all of them in one process.
+        UsageError: they are to be merged, or Muon is to turn them, which needs them in one process.
     """
+    if recipe.optim.muon:
+        raise UsageError(
+            "optim.muon turns whole matrices, and these are spread over processes",
+            hint="--set optim.muon=0, or launch without FSDP or DeepSpeed's stages",
+            code="bad_recipe",
+        )
     if merge:
         raise UsageError(
             "weights spread over processes cannot be merged here",

@@ -278,6 +278,29 @@ def test_groups(load: Load, family: str) -> None:
     assert len({group["name"] for group in groups}) == len(groups)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_matrices_that_muon_turns(load: Load, family: str) -> None:
+    base = recipe(language="full")
+    made = replace(base, optim=replace(base.optim, muon=8.0))
+    model = apply_parts(load(family), made)
+    groups = parameter_groups(model, made)
+    named = {id(parameter): name for name, parameter in model.named_parameters()}
+    split = split_parameters(model)
+    rates = {"projector": 8e-5, "language": 8e-4}
+    turned = [group for group in groups if group["muon"]]
+    assert [group["name"] for group in turned] == ["projector_matrices", "language_matrices"]
+    for group in turned:
+        for parameter in group["params"]:
+            name = named[id(parameter)]
+            assert group["lr"] == pytest.approx(rates[split[name]])
+            assert parameter.ndim == 2
+            assert not name.endswith(("embed_tokens.weight", "lm_head.weight"))
+    found = [named[id(parameter)] for group in turned for parameter in group["params"]]
+    assert any(".q_proj." in name or ".qkv_proj." in name for name in found)
+    every = [named[id(parameter)] for group in groups for parameter in group["params"]]
+    assert sorted(every) == sorted(n for n, p in model.named_parameters() if p.requires_grad)
+
+
 # --- counts -------------------------------------------------------------------------------------
 
 

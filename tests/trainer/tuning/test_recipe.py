@@ -179,6 +179,12 @@ WRONG = [
         "'lora' or 'full'",
     ),
     (SMALLEST + "[optim]\nbetas = [0.9]", "betas must be a list of 2 numbers", ""),
+    (SMALLEST + "[optim]\nmuon = -1", "muon must be 0 to 100, not -1.0", ""),
+    (
+        SMALLEST + "[optim]\nmuon = 8",
+        "optim.muon is for a language model that learns whole",
+        "full",
+    ),
     (SMALLEST + "[optim]\nwarmup = 30", "warmup is a share of the steps, 0 to 1: 30.0", ""),
     (SMALLEST + "[augment]\nsizes = [512.5]", "sizes must be a list of whole numbers", ""),
     (SMALLEST + "[[data]]\nsplit = 'test'", "the key 'path' is missing at [data.1]", "text"),

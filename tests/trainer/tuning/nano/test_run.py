@@ -19,6 +19,7 @@ SETTINGS = (
     "new.hidden=48",
     "new.layers=2",
     "new.vocabulary=420",
+    "optim.muon=8",
     "run.batch=4",
     "run.micro_batch=2",
     "run.steps=4",
