@@ -10,10 +10,11 @@ from trainer.datasets.store import CHECKSUMS, sha256_of
 from trainer.tuning.card import recipe_json
 from trainer.tuning.checkpoints import checkpoints_of, forget_unfinished
 from trainer.tuning.files import disk_explained, read_json, write_json
+from trainer.tuning.recipe import Recipe
+from trainer.tuning.tables import build
 
 if TYPE_CHECKING:
     from trainer.tuning.base import Base
-    from trainer.tuning.recipe import Recipe
 
 __all__ = ["BASE", "RECIPE", "begin", "data_digests", "look"]
 
@@ -40,7 +41,7 @@ _BEST = {"run.eval_data", "run.eval_limit", "run.best_by"}
 """Once something was measured: the best of it cannot be compared with that of something else."""
 
 
-def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | None:
+def look(out: Path, recipe: Recipe, base: "Base", *, resume: bool) -> Path | None:
     """Check the run's folder.
 
     Returns:
@@ -68,7 +69,8 @@ def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | N
     before = read_json(path)
     free = _FREE - (_PAIRED if recipe.losses.fidelity else set())
     free -= _BEST if before["recipe"]["run"]["eval_every"] else set()
-    changed = sorted(set(_differences(before["recipe"], recipe_json(recipe))) - free)
+    then = _as_of_today(before["recipe"], path)
+    changed = sorted(set(_differences(then, recipe_json(recipe))) - free)
     if before["revision"] != base.revision:
         changed.append("the base model's revision")
     elif "model.base" in changed:
@@ -84,7 +86,7 @@ def look(out: Path, recipe: "Recipe", base: "Base", *, resume: bool) -> Path | N
     return found[-1]
 
 
-def begin(out: Path, recipe: "Recipe", base: "Base") -> None:
+def begin(out: Path, recipe: Recipe, base: "Base") -> None:
     """Write the recipe into the run's folder, and clear away what a kill left there.
 
     Raises:
@@ -103,7 +105,7 @@ def begin(out: Path, recipe: "Recipe", base: "Base") -> None:
             write_json(out / RECIPE, told)
 
 
-def data_digests(recipe: "Recipe") -> list[str]:
+def data_digests(recipe: Recipe) -> list[str]:
     """Of each data set what its checksums come to; of outside data the file's own, or of a folder
     what names and sizes its files have; "" where there is nothing."""
     found = []
@@ -119,6 +121,18 @@ def data_digests(recipe: "Recipe") -> list[str]:
         else:
             found.append("")
     return found
+
+
+def _as_of_today(told: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A run's recipe with the settings that an earlier release did not have, at what they are when
+    nothing is said: that leaves the steps as they were."""
+    return recipe_json(build(Recipe, _said(told), file=str(path)))
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _said(one) for key, one in value.items() if one is not None}
+    return [_said(one) for one in value] if isinstance(value, list) else value
 
 
 def _differences(one: Any, two: Any, where: str = "") -> Iterator[str]:
