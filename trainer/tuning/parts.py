@@ -35,6 +35,8 @@ and is always frozen."""
 
 _TURNED = "_matrices"
 """How the optimizer's groups end that Muon steps."""
+_READ = frozenset({"readout", "levels"})
+"""nano's layers that values are read from, with a loss of their own, as words are from the last."""
 _NAMES: tuple[tuple[Part, frozenset[str]], ...] = (
     ("unused", frozenset({"audio_embed", "audio_tower", "audio_encoder"})),
     (
@@ -171,7 +173,7 @@ def parameter_groups(model: Any, recipe: "Recipe") -> list[dict[str, Any]]:
             name = part + suffix
             group = {"lr": rate, "weight_decay": decay, "name": name, "muon": False}
             groups[name] = {"params": [], **group}
-    turned = _matrices(model) if recipe.optim.muon else set()
+    turned = _matrices(model) if recipe.optim.muon else frozenset()
     for part in ("projector", "language") if turned else ():
         rate = rates[part] * recipe.optim.muon
         group = {"lr": rate, "weight_decay": recipe.optim.weight_decay, "muon": True}
@@ -185,14 +187,17 @@ def parameter_groups(model: Any, recipe: "Recipe") -> list[dict[str, Any]]:
     return [group for group in groups.values() if group["params"]]
 
 
-def _matrices(model: Any) -> set[int]:
-    """The ids of linear layers' weights, without the one that the words are read from: lists of
+def _matrices(model: Any) -> frozenset[int]:
+    """The ids of linear layers' weights, without those that words or values are read from: lists of
     vectors, as embeddings are, are no maps to turn."""
     from torch import nn
 
     output = model.get_output_embeddings()
-    layers = (one for one in model.modules() if isinstance(one, nn.Linear) and one is not output)
-    return {id(one.weight) for one in layers}
+    return frozenset(
+        id(one.weight)
+        for name, one in model.named_modules()
+        if isinstance(one, nn.Linear) and one is not output and not _READ & set(name.split("."))
+    )
 
 
 def count_parameters(model: Any) -> dict[Part, Count]:

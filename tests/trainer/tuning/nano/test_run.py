@@ -1,5 +1,6 @@
 """nano from nothing by `spider train stage1`: it begins, goes on, and is what commands load."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ def test_every_part_learns(run: Path) -> None:
     assert before.keys() == after.keys()
     same = [name for name in before if torch.equal(before[name], after[name])]
     assert same == []
+
+
+def test_muon_turns_what_feeds_the_words(run: Path) -> None:
+    told = json.loads((run / "checkpoint-4" / "optimizer.json").read_text(encoding="utf-8"))
+    groups = {group["name"]: group for group in told["groups"]}
+    turned = groups["projector_matrices"]["params"] + groups["language_matrices"]["params"]
+    for name in ("projector.family.0", "projector.told", "layers.0.self_attn.q_proj"):
+        assert any(f"{name}.weight" in one for one in turned)
+    assert not any(word in one for one in turned for word in ("readout", ".levels.", "embed"))
 
 
 def test_the_model_answers(run: Path, photos: Path) -> None:
