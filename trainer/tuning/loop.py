@@ -123,9 +123,13 @@ class Stage1Trainer(Trainer):
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
             groups = parameter_groups(self.model if model is None else model, self.recipe)
-            fused = self.args.device.type == "cuda"
-            kind = MuonAdamW if self.recipe.optim.muon else torch.optim.AdamW
-            self.optimizer = kind(groups, betas=self.recipe.optim.betas, fused=fused or None)
+            betas = self.recipe.optim.betas
+            if self.recipe.optim.muon:
+                # Not fused: a loss scaler leaves it to fused ones to skip what overflows.
+                self.optimizer = MuonAdamW(groups, betas=betas)
+            else:
+                fused = self.args.device.type == "cuda"
+                self.optimizer = torch.optim.AdamW(groups, betas=betas, fused=fused or None)
         found: torch.optim.Optimizer = self.optimizer
         return found
 

@@ -20,7 +20,6 @@ SETTINGS = (
     "new.hidden=48",
     "new.layers=2",
     "new.vocabulary=420",
-    "optim.muon=8",
     "run.batch=4",
     "run.micro_batch=2",
     "run.steps=4",
@@ -39,7 +38,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     scored = [small.item(n, [small.scored()], mos=n / 8) for n in range(8)]
     opinion = small.write(folder / "opinion", scored)
     paths = [f"data.{i}.path={one}" for i, one in enumerate((photos, photos, photos, opinion))]
-    return load_recipe("nano", [*paths, *SETTINGS])
+    return load_recipe("nano", [*paths, *SETTINGS, "optim.muon=8"])
 
 
 @pytest.fixture(scope="module")

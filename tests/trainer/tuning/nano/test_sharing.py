@@ -40,6 +40,4 @@ def test_two_processes_learn_as_one(tmp_path: Path) -> None:
     for phase in ("eyes", "words"):
         found, expected = losses(tmp_path / "two" / phase), losses(tmp_path / "one" / phase)
         assert len(found) == 4
-        # Muon turns the faintest part of a gradient to full length, its last bits too; a loss that
-        # is all but gone tells more of them than of what was learnt.
-        assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
+        assert found == pytest.approx(expected, rel=1e-3)
