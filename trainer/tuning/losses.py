@@ -35,7 +35,7 @@ __all__ = [
 _EPSILON = 1e-8
 
 
-TERMS = ("answers", "faults", "places", "levels", "order", "patches", "views")
+TERMS = ("answers", "faults", "places", "ahead", "levels", "order", "patches", "views")
 """Of the loss, in the order of `AnswerLoss.sums`."""
 
 
@@ -137,7 +137,7 @@ def predicting(labels: Tensor) -> Tensor:
 def answer_terms(
     logits: Tensor, kept: Tensor, labels: Tensor, targets: dict[str, Any], weights: "Losses"
 ) -> dict[str, Term]:
-    """The terms that are on: "answers", "faults", "places", "levels", "order".
+    """The terms that are on: "answers", "faults", "places", "ahead", "levels", "order".
 
     Args:
         logits: (rows, K, vocabulary), those at the positions `kept`.
@@ -152,11 +152,12 @@ def answer_terms(
     hard = -log_p.gather(1, wanted[row, step][:, None])[:, 0]
     counted = torch.ones_like(hard)
     place = weights.soft_positions if "place_at" in targets else 0.0
+    ahead = weights.positions_ahead if "place_at" in targets else 0.0
     level = weights.soft_levels if "level_at" in targets else 0.0
     order = weights.fidelity if "level_at" in targets else 0.0
     fault = weights.fault_words if "fault_at" in targets else 0.0
     terms = {}
-    if place or level or order or fault:
+    if place or ahead or level or order or fault:
         number = torch.full(labels.shape, -1, device=labels.device)
         number[row, kept[step] + 1] = torch.arange(len(row), device=labels.device)
         for name, key, weight in (("places", "place", place), ("levels", "level", level)):
@@ -166,6 +167,13 @@ def answer_terms(
                 tokens, shares = targets[f"{key}_tokens"], targets[f"{key}_shares"]
                 costs = divergence(log_p[at].gather(1, tokens), shares)
                 terms[name] = Term(weight, costs.sum(), len(at))
+    if ahead:
+        first = _followed(targets["place_at"])
+        at = number[tuple(targets["place_at"][first].T)]
+        tokens, shares = (targets[f"place_{name}"][first + 1] for name in ("tokens", "shares"))
+        # Of the two alone: the other word's turn it is, and neither is to be said here.
+        closed = log_p[at].gather(1, tokens).log_softmax(dim=1)
+        terms["ahead"] = Term(ahead, divergence(closed, shares).sum(), len(at))
     if fault:
         at = number[tuple(targets["fault_at"].T)]
         terms["faults"] = Term(fault, hard[at].sum(), len(at))
@@ -176,6 +184,13 @@ def answer_terms(
         cost = fidelity(scores, targets["level_mean"], targets["level_part"])
         terms["order"] = Term(order, cost, len(at))
     return {"answers": Term(1.0, (hard * counted).sum(), int(counted.sum())), **terms}
+
+
+def _followed(at: Tensor) -> Tensor:
+    """Which positional words have another right behind them: (N, 2) rows and indices, in order ->
+    (M,) numbers."""
+    step = at[1:] - at[:-1]
+    return ((step[:, 0] == 0) & (step[:, 1] == 1)).nonzero()[:, 0]
 
 
 def mean_terms(sums: Sequence[Sequence[float]]) -> dict[str, float]:

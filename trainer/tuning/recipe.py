@@ -247,6 +247,8 @@ class Losses:
     "Tokens that name faults and severities, or say that there are none, count so much more."
     soft_positions: float = 0.0
     "Positional words get P(right) = x / W and P(bottom) = y / H of a point in the region."
+    positions_ahead: float = 0.0
+    "At the first of two positional words, the second's P is taught, too, among its two words."
     soft_levels: float = 0.0
     "Level words get the spread of people's opinions. 1: as any word; DeQA-Score's balance is ~180."
     fidelity: float = 0.0
@@ -259,6 +261,10 @@ class Losses:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             _require(value >= 0, f"{name} must be 0 (off) or more, not {value}")
+        _require(
+            self.soft_positions > 0 or not self.positions_ahead,
+            "positions_ahead is beside soft_positions, which is off",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,30 @@ def test_soft_steps_are_taught_softly_alone() -> None:
     assert only == pytest.approx(hard[0, 2] + hard[0, 3] + hard[0, 4] + 2 * levels, rel=1e-5)
 
 
+def test_the_second_positional_word_is_taught_at_the_first() -> None:
+    """Among its own two tokens: neither is to be said there. Words apart, or of two rows, are not
+    one behind the other."""
+    logits, labels, targets = hand_made()
+    targets |= {
+        "place_at": torch.tensor([[0, 2], [0, 3], [1, 1], [1, 2], [1, 4]]),
+        "place_tokens": torch.tensor([[3, 5], [4, 6], [7, 9], [8, 10], [7, 9]]),
+        "place_shares": torch.tensor([[0.5, 0.5], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7], [1, 0]]),
+    }
+    labels[1, 3:] = torch.tensor([1, 7])
+    ahead = 0.0
+    for row, step, (one, other), share in ((0, 1, (4, 6), 0.2), (1, 0, (8, 10), 0.3)):
+        log_p = logits[row, step, [one, other]].log_softmax(0)
+        ahead += share * (math.log(share) - float(log_p[0]))
+        ahead += (1 - share) * (math.log(1 - share) - float(log_p[1]))
+    without = loss_of(logits, labels, targets, Losses(soft_positions=0.7))
+    weights = Losses(soft_positions=0.7, positions_ahead=3.0)
+    found = loss_of(logits, labels, targets, weights)
+    assert found == pytest.approx(without + 3 * ahead, rel=1e-5)
+    kept = predicting(labels)
+    terms = answer_terms(logits[:, kept], kept, labels, targets, weights)
+    assert (terms["ahead"].weight, terms["ahead"].steps) == (3.0, 2)
+
+
 def test_fault_words_count_more_and_the_log_tells_terms_apart() -> None:
     logits, labels, targets = hand_made()
     targets["fault_at"] = torch.tensor([[0, 2], [1, 1]])
@@ -168,7 +192,7 @@ def test_fault_words_count_more_and_the_log_tells_terms_apart() -> None:
         "faults": (3.0, 2),
         "places": (0.7, 1),
     }
-    assert mean_terms([[6.0, 0, 1, 0, 0, 0, 0], [3, 0, 4, 0, 0, 0, 0]]) == {
+    assert mean_terms([[6.0, 0, 1, 0, 0, 0, 0, 0], [3, 0, 4, 0, 0, 0, 0, 0]]) == {
         "answers": 2,
         "places": 0.25,
     }

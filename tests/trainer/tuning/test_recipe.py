@@ -181,6 +181,11 @@ WRONG = [
     (SMALLEST + "[optim]\nbetas = [0.9]", "betas must be a list of 2 numbers", ""),
     (SMALLEST + "[optim]\nmuon = -1", "muon must be 0 to 100, not -1.0", ""),
     (
+        SMALLEST + "[losses]\npositions_ahead = 1",
+        "positions_ahead is beside soft_positions, which is off",
+        "",
+    ),
+    (
         SMALLEST + "[optim]\nmuon = 8",
         "optim.muon is for a language model that learns whole",
         "full",
