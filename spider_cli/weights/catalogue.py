@@ -91,7 +91,7 @@ _INTERNVL = (
 _SAM2 = "finds regions for spider data build; spider ground does not take it yet"
 
 CATALOGUE: tuple[Entry, ...] = (
-    Entry(name=BUNDLED, parameters=6_680_000, size=13_400_000, licence="apache-2.0", tuned=True),
+    Entry(name=BUNDLED, parameters=6_680_000, size=13_400_000, licence="other", tuned=True),
     _base("qwen3-vl-8b", "Qwen/Qwen3-VL-8B-Instruct", 8.77, "apache-2.0"),
     _base("qwen3-vl-4b", "Qwen/Qwen3-VL-4B-Instruct", 4.44, "apache-2.0"),
     _base("qwen3-vl-2b", "Qwen/Qwen3-VL-2B-Instruct", 2.13, "apache-2.0"),

@@ -5,6 +5,7 @@ The workers then make each photo as planned, so that what comes out is balanced,
 are like.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,7 +19,7 @@ from trainer.build.config import BuildConfig
 from trainer.distortions import AUTHENTIC, TYPES
 from trainer.grounding_answers import MIN_GAP
 
-__all__ = ["LEVELS", "PhotoPlan", "Planned", "deal", "plan_photos"]
+__all__ = ["LEVELS", "PhotoPlan", "Planned", "deal", "plan_photos", "seldom_alone"]
 
 LEVELS: dict[str, tuple[float, float]] = {
     "mild": (1.0, 2.2),
@@ -31,6 +32,8 @@ _LEVEL_TRIES = 8
 ALTERNATES = 11
 """Photos to turn to when the first has no room for the plan."""
 
+_NOMINAL = 10_000
+_ALONE = 0.25
 _PAIRS = tuple((first, second) for first, after in ORDERS.items() for second in after)
 K = TypeVar("K")
 
@@ -125,6 +128,18 @@ def plan_photos(
             )
         )
     return plans
+
+
+def seldom_alone(config: BuildConfig) -> list[str]:
+    """Families that hardly any region has for its only distortion: fewer than a quarter of those it
+    would have by its share. Pairs are made of few families, which many pairs use up; a model that
+    is taught so names the other one, too, wherever it sees one of them."""
+    pairs = round(config.two * _NOMINAL)
+    rng = np.random.default_rng(0)
+    decks = _Decks(config, rng, singles=_NOMINAL - pairs, pairs=pairs, others=0)
+    alone = Counter(family for (family,) in decks.singles)
+    even = len(decks.singles) / sum(config.families.values())
+    return [f for f, share in config.families.items() if alone[f] < _ALONE * share * even]
 
 
 class _Decks:

@@ -1,6 +1,7 @@
 """Plans meet the shares asked for, to a card."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 
 from spider_cli.vocabulary import FAMILIES, SEVERITIES
 from trainer.annotate import ORDERS, PLACED_BY_FRAME
-from trainer.build.config import BuildConfig
-from trainer.build.plan import LEVELS, PhotoPlan, deal, plan_photos
+from trainer.build.config import BuildConfig, read_config
+from trainer.build.plan import LEVELS, PhotoPlan, deal, plan_photos, seldom_alone
 from trainer.distortions import AUTHENTIC, TYPES, severity_of
 
 
@@ -48,6 +49,29 @@ def test_many_pairs_leave_the_families_even(two: float) -> None:
         if len(slot) == 2
     }
     assert len(orders) >= (11 if two == 0.1 else 6)
+
+
+def test_families_that_pairs_use_up_are_told() -> None:
+    """By what a plan really has."""
+    in_pairs = {family for order in ORDERS.items() for family in (order[0], *order[1])}
+    few = seldom_alone(BuildConfig(two=0.3))
+    assert set(few) < in_pairs
+    alone = Counter(
+        slot[0].family for plan in plans(2000, two=0.3) for slot in plan.slots if len(slot) == 1
+    )
+    del alone[""]
+    even = sum(alone.values()) / len(FAMILIES)
+    assert {family for family in FAMILIES if alone[family] < even / 4} == set(few)
+    assert seldom_alone(BuildConfig()) == seldom_alone(BuildConfig(two=0)) == []
+    assert seldom_alone(BuildConfig(two=1)) == []
+
+
+def test_the_shipped_data_has_every_family_alone(root: Path) -> None:
+    files = [root / "docs" / "benchmark.toml", *(root / "trainer/recipes/data").glob("*.toml")]
+    assert len(files) == 3
+    assert {file.name: seldom_alone(BuildConfig(**read_config(file))) for file in files} == {
+        file.name: [] for file in files
+    }
 
 
 def test_shares_asked_for_are_the_shares_met() -> None:

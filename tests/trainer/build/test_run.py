@@ -21,6 +21,7 @@ import pytest
 
 from spider_cli.errors import UsageError
 from spider_cli.reading import parse_distortions
+from tests.program import run_here
 from trainer.annotate import render
 from trainer.build.config import BuildConfig
 from trainer.build.run import Built, build_data
@@ -152,6 +153,19 @@ def made(folder: Path) -> int:
             return int(db.execute(query).fetchone()[0])
     except sqlite3.DatabaseError:
         return 0
+
+
+def test_families_that_pairs_use_up_are_told_before_anything_is_built(tmp_path: Path) -> None:
+    (tmp_path / "many.toml").write_text("two = 0.3\n", encoding="utf-8")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    words = ["data", "build", nothing, "--out", tmp_path / "out", "--config"]
+    ran = run_here(*words, tmp_path / "many.toml")
+    assert ran.code == 2
+    assert "hardly ever alone in a region: blur" in ran.err
+    (tmp_path / "many.toml").write_text("two = 0.2\n", encoding="utf-8")
+    ran = run_here(*words, tmp_path / "many.toml")
+    assert ran.code == 2 and "hardly" not in ran.err
 
 
 def test_built_twice_is_built_once(given: Path, tmp_path: Path, settings: Settings) -> None:

@@ -86,6 +86,7 @@ def build(
     same bytes.
     """
     from spider_cli.commands.downloading import or_download
+    from trainer.build.plan import seldom_alone
     from trainer.build.run import build_data
     from trainer.regions import choose_finder
 
@@ -114,6 +115,11 @@ def build(
 
         where = rewriter
         names["rewriter"] = or_download(lambda: open_rewriter(where))
+    if few := seldom_alone(wanted):
+        messages.warning(
+            f"hardly ever alone in a region: {', '.join(few)}; lower `two`, or raise their share "
+            "in [families], or models learn to name them in pairs"
+        )
     with contextlib.ExitStack() as stack:
         hands = _hands(stack, engine, ray_address, workers, [*photos, *_files(masks, segmenter)])
         bar = stack.enter_context(_Bar())
