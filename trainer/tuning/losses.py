@@ -157,7 +157,7 @@ def answer_terms(
     order = weights.fidelity if "level_at" in targets else 0.0
     fault = weights.fault_words if "fault_at" in targets else 0.0
     terms = {}
-    if place or ahead or level or order or fault:
+    if place or level or order or fault:  # ahead is beside place
         number = torch.full(labels.shape, -1, device=labels.device)
         number[row, kept[step] + 1] = torch.arange(len(row), device=labels.device)
         for name, key, weight in (("places", "place", place), ("levels", "level", level)):
