@@ -23,6 +23,7 @@ _OVERVIEW_TILED, _TILE = 512, 192
 _GRID, _POOLED = 12, 3
 """Fine where the families are summed up; few cells' tokens, among which those of the families would
 be lost to a young language model's attention."""
+_LEVELS_HIDDEN = 64
 _RARE = -3.0
 """Logit that a patch shows one of the families, before anything is learnt: most show none."""
 _POINT_SCALE = 1.5
@@ -84,6 +85,7 @@ def new_nano(
         pooled=_POOLED,
         families=True,
         levels=True,
+        levels_hidden=_LEVELS_HIDDEN,
         vision_surroundings=True,
         statistics_dropout=dropout,
         overview_tiled=_OVERVIEW_TILED,
@@ -107,9 +109,10 @@ def new_nano(
                 values.normal_(std=values.shape[1] ** -0.5)  # these, too
         model.projector.family_name.weight.normal_(std=0.5)
         model.projector.place.weight.normal_(std=0.2)
-        assert model.projector.levels is not None and model.projector.told_levels is not None
-        nn.init.zeros_(model.projector.levels.weight)  # nothing is known yet
-        model.projector.told_levels.weight.normal_(std=1.0)
+        levels, told_levels = model.projector.levels, model.projector.told_levels
+        assert isinstance(levels, nn.Sequential) and told_levels is not None
+        nn.init.zeros_(levels[-1].weight)  # type: ignore[arg-type]  # nothing is known yet
+        told_levels.weight.normal_(std=1.0)
         rare = len(FAMILIES) * len(SEVERITIES)  # the order of two comes after these
         told = model.projector.readout[-2]
         assert isinstance(told, nn.Linear)

@@ -32,6 +32,7 @@ class NanoConfig(PretrainedConfig):
         pooled: cells of the overview's grid, per side, that share a token.
         families: a token for each family, per view or box: how much of it there is, and where.
         levels: the statistics tell of each level how likely people would give it, too.
+        levels_hidden: units between these two; 0: none, a linear step.
         image_token_id, region_token_id: the placeholders that features replace.
     """
 
@@ -54,6 +55,7 @@ class NanoConfig(PretrainedConfig):
         pooled: int = 1,
         families: bool = False,
         levels: bool = False,
+        levels_hidden: int = 0,
         overview_tiled: int | None = None,
         image_token_id: int = 4,
         region_token_id: int = 5,
@@ -75,6 +77,7 @@ class NanoConfig(PretrainedConfig):
         self.pooled = pooled
         self.families = families
         self.levels = levels
+        self.levels_hidden = levels_hidden
         self.overview_tiled = overview if overview_tiled is None else overview_tiled
         self.image_token_id = image_token_id
         self.region_token_id = region_token_id

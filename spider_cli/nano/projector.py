@@ -76,7 +76,7 @@ class NanoProjector(nn.Module):
         self.statistics_norm = nn.LayerNorm(2 * TAPPED)
         self.statistics_dropout = nn.Dropout(config.statistics_dropout)
         self.statistics = nn.Linear(2 * TAPPED, config.statistics * hidden)
-        self.levels = nn.Linear(2 * TAPPED, len(LEVELS)) if config.levels else None
+        self.levels = _levels(config.levels_hidden) if config.levels else None
         self.told_levels = nn.Linear(len(LEVELS), hidden) if config.levels else None
         self.place = nn.Linear(4 * 2 * _FOURIER + 5, hidden)
         self.kind = nn.Embedding(2 * len(KINDS), hidden)
@@ -128,6 +128,12 @@ class NanoProjector(nn.Module):
     def _known(self, statistics: Tensor) -> Tensor:
         known: Tensor = self.statistics_dropout(self.statistics_norm(statistics))
         return known
+
+
+def _levels(hidden: int) -> nn.Module:
+    if not hidden:
+        return nn.Linear(2 * TAPPED, len(LEVELS))
+    return nn.Sequential(nn.Linear(2 * TAPPED, hidden), nn.GELU(), nn.Linear(hidden, len(LEVELS)))
 
 
 def _blocks(cells: Tensor, side: int) -> Tensor:

@@ -95,6 +95,12 @@ def gather_materials(recipe: Recipe, processor: Any, base: "Base") -> Materials:
             hint="--set run.questions=1",
             code="bad_recipe",
         )
+    if recipe.run.settle:
+        raise UsageError(
+            "run.settle: chat models read no statistics of a photo",
+            hint="--set run.settle=0",
+            code="bad_recipe",
+        )
     check_losses(recipe.losses, recipe.run.micro_batch)
     together = recipe.run.micro_batch if recipe.losses.fidelity else 1
     mixture = Mixture(recipe.data, recipe.run.seed, together=together)
@@ -173,6 +179,12 @@ def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
         raise UsageError(
             "losses.dense_levels: the statistics of this nano tell nothing of levels",
             hint="--set losses.dense_levels=0",
+            code="bad_recipe",
+        )
+    if run.settle and not (losses.dense_levels or losses.soft_levels):
+        raise UsageError(
+            "run.settle: no score is learnt, and no photo has one",
+            hint="--set run.settle=0",
             code="bad_recipe",
         )
     if losses.fidelity:

@@ -22,8 +22,9 @@ is scalable for LLM training", section 2.2): one scale of learning rates, and of
 
 
 class MuonAdamW(torch.optim.AdamW):
-    """Muon (Jordan et al. 2024) for the groups with "muon": True, which hold matrices; AdamW for
-    the others. Needs gradients of whole matrices: not for weights spread over processes."""
+    """Muon (Jordan et al. 2024) for the groups with "muon": True, AdamW for the others. Such groups
+    hold matrices, and convolutions, (out, in, ...), which are taken as matrices (out, all else).
+    Needs gradients of whole matrices: not for weights spread over processes."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """As every optimizer's."""
@@ -50,9 +51,10 @@ class MuonAdamW(torch.optim.AdamW):
             state["step"] += 1
             kept = state["momentum_buffer"]
             kept.lerp_(matrix.grad, 1 - _MOMENTUM)
-            step = orthogonal(matrix.grad.lerp(kept, _MOMENTUM))  # Nesterov's
+            nesterov = matrix.grad.lerp(kept, _MOMENTUM).flatten(1)
+            step = orthogonal(nesterov).view(matrix.shape)
             matrix.mul_(1 - group["lr"] * group["weight_decay"])
-            matrix.add_(step, alpha=-group["lr"] * _LIKE_ADAM * max(matrix.shape) ** 0.5)
+            matrix.add_(step, alpha=-group["lr"] * _LIKE_ADAM * max(nesterov.shape) ** 0.5)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

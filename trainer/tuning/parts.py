@@ -155,7 +155,7 @@ def apply_parts(model: Any, recipe: "Recipe") -> Any:
 
 def parameter_groups(model: Any, recipe: "Recipe") -> list[dict[str, Any]]:
     """Groups for the optimizer: each part that learns at its own rate, vectors without decay, and
-    with `Optim.muon` the matrices of projector and language model apart.
+    with `Optim.muon` the matrices apart.
 
     Returns:
         Dicts of "params", "lr", "weight_decay", "name" ("language", "vision_vectors", ...) and
@@ -174,29 +174,31 @@ def parameter_groups(model: Any, recipe: "Recipe") -> list[dict[str, Any]]:
             group = {"lr": rate, "weight_decay": decay, "name": name, "muon": False}
             groups[name] = {"params": [], **group}
     turned = _matrices(model) if recipe.optim.muon else frozenset()
-    for part in ("projector", "language") if turned else ():
-        rate = rates[part] * recipe.optim.muon
+    for part, rate in rates.items() if turned else ():
+        rate = rate * recipe.optim.muon
         group = {"lr": rate, "weight_decay": recipe.optim.weight_decay, "muon": True}
         groups[part + _TURNED] = {"params": [], "name": part + _TURNED, **group}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             suffix = "_vectors" if parameter.ndim < 2 else ""
-            if id(parameter) in turned and split[name] != "vision":
+            if id(parameter) in turned:
                 suffix = _TURNED
             groups[split[name] + suffix]["params"].append(parameter)
     return [group for group in groups.values() if group["params"]]
 
 
 def _matrices(model: Any) -> frozenset[int]:
-    """The ids of linear layers' weights, without those that words or values are read from: lists of
-    vectors, as embeddings are, are no maps to turn."""
+    """The ids of the weights of linear layers, and of convolutions over all channels, without those
+    that words or values are read from: lists of vectors, as embeddings are, are no maps to turn."""
     from torch import nn
 
     output = model.get_output_embeddings()
     return frozenset(
         id(one.weight)
         for name, one in model.named_modules()
-        if isinstance(one, nn.Linear) and one is not output and not _READ & set(name.split("."))
+        if (isinstance(one, nn.Linear) or (isinstance(one, nn.Conv2d) and one.groups == 1))
+        and one is not output
+        and not _READ & set(name.split("."))
     )
 
 

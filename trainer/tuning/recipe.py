@@ -152,7 +152,7 @@ class Optim:
     betas: tuple[float, float] = (0.9, 0.999)
     "AdamW's memory of the gradient and of its square."
     muon: float = 0.0
-    "Above 0: Muon for the matrices of projector and language model, at so many times their rates."
+    "Above 0: Muon for matrices and convolutions over all channels, at so many times their rates."
     grad_clip: float = 1.0
     "The gradient is shortened to this length; 0 leaves it."
 
@@ -187,6 +187,9 @@ class Run:
     "The same seed, data and versions give the same run."
     max_length: int = 4096
     "Tokens a row may have: photo, question and answer."
+    settle: int = 0
+    "Photos with a score that a new or next phase looks at first, to bring what it reads of whole \
+photos to one scale; 0: as they come (nano)."
     long_rows: Literal["drop", "truncate"] = "drop"
     "What becomes of longer rows: left out, or the end of the answer is. Either is counted."
     save_every: int = 200

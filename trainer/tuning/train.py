@@ -32,8 +32,10 @@ from trainer.tuning.log import RunLog, read_log
 from trainer.tuning.loop import Stage1Trainer
 from trainer.tuning.materials import Materials, gather_materials, load_processor
 from trainer.tuning.measured import check_figure
+from trainer.tuning.nano.settle import settle
 from trainer.tuning.nano.start import start_nano, started_as
 from trainer.tuning.parts import apply_parts, count_parameters
+from trainer.tuning.photo_rows import TrainingPhotos
 from trainer.tuning.recipe import Recipe
 from trainer.tuning.run_folder import BASE, begin, look
 from trainer.tuning.signals import Signals
@@ -104,6 +106,8 @@ def tune(
         if examination is not None:
             best_by = check_figure(recipe.run.best_by, examination)
         model = _model(recipe, base)
+        if isinstance(materials.rows, TrainingPhotos) and recipe.run.settle and start is None:
+            settle(model, materials.rows, recipe.run.settle)
         if args.distributed_state is not None:
             args.distributed_state.wait_for_everyone()  # all have looked before one writes
         if first:

@@ -24,7 +24,8 @@ def test_singular_values_are_brought_to_about_one(shape: tuple[int, int]) -> Non
 
 def _steps(make: Any, count: int = 4) -> list[torch.Tensor]:
     torch.manual_seed(1)
-    weights = [torch.nn.Parameter(torch.randn(shape)) for shape in ((24, 16), (16, 40), (12,))]
+    shapes = ((24, 16), (16, 40), (12,), (8, 6, 3, 3))
+    weights = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
     optimizer = make(weights)
     for number in range(count):
         torch.manual_seed(10 + number)
@@ -37,8 +38,13 @@ def _steps(make: Any, count: int = 4) -> list[torch.Tensor]:
 def _both(weights: list[torch.nn.Parameter]) -> MuonAdamW:
     return MuonAdamW(
         [
-            {"params": weights[2:], "lr": 0.01, "muon": False},
-            {"params": weights[:2], "lr": 0.02, "weight_decay": 0.1, "muon": True},
+            {"params": weights[2:3], "lr": 0.01, "muon": False},
+            {
+                "params": [*weights[:2], weights[3]],
+                "lr": 0.02,
+                "weight_decay": 0.1,
+                "muon": True,
+            },
         ],
         betas=(0.9, 0.98),
         weight_decay=0.0,
@@ -57,9 +63,24 @@ def test_each_group_steps_as_torch_has_it() -> None:
         assert (one - theirs).square().mean().sqrt() < 0.02 * moved  # theirs turns in bfloat16
 
     def adam(weights: list[torch.nn.Parameter]) -> torch.optim.AdamW:
-        return torch.optim.AdamW(weights[2:], lr=0.01, betas=(0.9, 0.98), weight_decay=0.0)
+        return torch.optim.AdamW(weights[2:3], lr=0.01, betas=(0.9, 0.98), weight_decay=0.0)
 
     assert torch.equal(ours[2], _steps(adam)[2])
+
+
+def test_a_convolution_steps_as_a_matrix_of_its_outputs() -> None:
+    torch.manual_seed(2)
+    start, gradient = torch.randn(8, 6, 3, 3), torch.randn(8, 6, 3, 3)
+    moved = []
+    for shape in ((8, 6, 3, 3), (8, 54)):
+        weight = torch.nn.Parameter(start.reshape(shape).clone())
+        weight.grad = gradient.reshape(shape)
+        if weight.ndim == 4:  # as the trunk's lie in memory
+            weight.grad = weight.grad.contiguous(memory_format=torch.channels_last)
+        MuonAdamW([{"params": [weight], "lr": 0.02, "muon": True}]).step()
+        moved.append(weight.detach().flatten(1))
+    assert torch.equal(*moved)
+    assert not torch.equal(moved[0], start.flatten(1))
 
 
 def test_it_goes_on_from_its_state() -> None:

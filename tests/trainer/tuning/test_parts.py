@@ -286,14 +286,14 @@ def test_matrices_that_muon_turns(load: Load, family: str) -> None:
     groups = parameter_groups(model, made)
     named = {id(parameter): name for name, parameter in model.named_parameters()}
     split = split_parameters(model)
-    rates = {"projector": 8e-5, "language": 8e-4}
+    rates = {"vision": 1.6e-5, "projector": 8e-5, "language": 8e-4}
     turned = [group for group in groups if group["muon"]]
-    assert [group["name"] for group in turned] == ["projector_matrices", "language_matrices"]
+    assert [group["name"] for group in turned] == [f"{part}_matrices" for part in rates]
     for group in turned:
         for parameter in group["params"]:
             name = named[id(parameter)]
             assert group["lr"] == pytest.approx(rates[split[name]])
-            assert parameter.ndim == 2
+            assert parameter.ndim == 4 if "patch_embed" in name else parameter.ndim == 2
             assert not name.endswith(("embed_tokens.weight", "lm_head.weight"))
     found = [named[id(parameter)] for group in turned for parameter in group["params"]]
     assert any(".q_proj." in name or ".qkv_proj." in name for name in found)

@@ -60,13 +60,22 @@ def test_every_part_learns(run: Path) -> None:
     assert same == []
 
 
-def test_muon_turns_what_feeds_the_words(run: Path) -> None:
+def test_muon_turns_the_matrices(run: Path) -> None:
     told = json.loads((run / "checkpoint-4" / "optimizer.json").read_text(encoding="utf-8"))
     groups = {group["name"]: group for group in told["groups"]}
-    turned = groups["projector_matrices"]["params"] + groups["language_matrices"]["params"]
-    for name in ("projector.family.0", "projector.told", "layers.0.self_attn.q_proj"):
+    parts = ("vision", "projector", "language")
+    turned = [name for part in parts for name in groups[f"{part}_matrices"]["params"]]
+    for name in (
+        "stages.1.0.expand",
+        "vision_encoder.stem",
+        "vision_encoder.join",
+        "projector.family.0",
+        "projector.told",
+        "layers.0.self_attn.q_proj",
+    ):
         assert any(f"{name}.weight" in one for one in turned)
-    assert not any(word in one for one in turned for word in ("readout", ".levels.", "embed"))
+    other = ("readout", ".levels.", "embed", "depthwise", "spread")
+    assert not any(word in one for one in turned for word in other)
 
 
 def test_the_model_answers(run: Path, photos: Path) -> None:
