@@ -181,6 +181,12 @@ def _nano_materials(recipe: Recipe, processor: Any) -> Materials:
             hint="--set losses.dense_levels=0",
             code="bad_recipe",
         )
+    if run.settle and recipe.model.dtype != "float32":
+        raise UsageError(
+            "run.settle: photos are looked at before the first step, in float32",
+            hint="--set run.settle=0, or model.dtype=float32",
+            code="bad_recipe",
+        )
     if run.settle and not (losses.dense_levels or losses.soft_levels):
         raise UsageError(
             "run.settle: no score is learnt, and no photo has one",

@@ -196,7 +196,10 @@ def _matrices(model: Any) -> frozenset[int]:
     return frozenset(
         id(one.weight)
         for name, one in model.named_modules()
-        if (isinstance(one, nn.Linear) or (isinstance(one, nn.Conv2d) and one.groups == 1))
+        if (
+            isinstance(one, nn.Linear)
+            or (isinstance(one, nn.Conv2d | nn.Conv3d) and one.groups == 1)
+        )
         and one is not output
         and not _READ & set(name.split("."))
     )

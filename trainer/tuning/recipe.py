@@ -152,7 +152,8 @@ class Optim:
     betas: tuple[float, float] = (0.9, 0.999)
     "AdamW's memory of the gradient and of its square."
     muon: float = 0.0
-    "Above 0: Muon for matrices and convolutions over all channels, at so many times their rates."
+    "Above 0: Muon for matrices and convolutions over all channels, at so many times their rates; \
+not for embeddings, nor for layers that words or values are read from."
     grad_clip: float = 1.0
     "The gradient is shortened to this length; 0 leaves it."
 
@@ -188,8 +189,8 @@ class Run:
     max_length: int = 4096
     "Tokens a row may have: photo, question and answer."
     settle: int = 0
-    "Photos with a score that a new or next phase looks at first, to bring what it reads of whole \
-photos to one scale; 0: as they come (nano)."
+    "Photos with a score that a run or phase looks at first, to bring what is read of whole photos \
+to one scale, where the projector learns whole; 0: as it comes (nano)."
     long_rows: Literal["drop", "truncate"] = "drop"
     "What becomes of longer rows: left out, or the end of the answer is. Either is counted."
     save_every: int = 200
@@ -228,7 +229,7 @@ photos to one scale; 0: as they come (nano)."
         ):
             value = getattr(self, name)
             _require(value >= 1, f"{name} must be 1 or more, not {value}")
-        for name in ("seed", "eval_every", "eval_limit", "workers"):
+        for name in ("seed", "settle", "eval_every", "eval_limit", "workers"):
             value = getattr(self, name)
             _require(value >= 0, f"{name} must be 0 or more, not {value}")
         whole = self.batch % self.micro_batch == 0
@@ -349,6 +350,11 @@ class Recipe:
             self.optim.muon == 0 or self.parts.language == "full",
             f'optim.muon is for a language model that learns whole; it is "{self.parts.language}"',
             "set parts.language = 'full', or optim.muon = 0",
+        )
+        _require(
+            self.optim.muon == 0 or "lora" not in (self.parts.vision, self.parts.projector),
+            "optim.muon turns whole matrices, and LoRA's are halves of one",
+            "set parts.vision and parts.projector to 'full' or 'frozen', or optim.muon = 0",
         )
 
 

@@ -64,6 +64,13 @@ def read_optimizer(folder: Path, optimizer: Any, names: Mapping[int, str]) -> No
             hint="go on with the recipe that the run was started with",
             code="other_run",
         )
+    dealt = [sorted(names[id(p)] for p in group["params"]) for group in optimizer.param_groups]
+    if dealt != [sorted(group["params"]) for group in told["groups"]]:
+        raise UsageError(
+            f"{path} deals the same parameters into other groups: an earlier release wrote it",
+            hint="go on with that release, or begin again in another folder",
+            code="other_run",
+        )
     index_of = dict(zip(ordered, _indices(state), strict=True))
     values: dict[int, dict[str, Any]] = {
         index_of[name]: dict(v) for name, v in told["values"].items()

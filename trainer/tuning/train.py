@@ -106,8 +106,7 @@ def tune(
         if examination is not None:
             best_by = check_figure(recipe.run.best_by, examination)
         model = _model(recipe, base)
-        if isinstance(materials.rows, TrainingPhotos) and recipe.run.settle and start is None:
-            settle(model, materials.rows, recipe.run.settle)
+        settled = 0 if start is not None else _settled(model, recipe, materials)
         if args.distributed_state is not None:
             args.distributed_state.wait_for_everyone()  # all have looked before one writes
         if first:
@@ -133,6 +132,8 @@ def tune(
         if examination is not None:
             trainer.examine = examiner(trainer, examination, materials, processor)
         _note_start(log, reporter, recipe, base, model, materials, args, start)
+        if settled:
+            log.add("settle", 0, photos=settled)
         try:
             trainer.train(resume_from_checkpoint=None if start is None else str(start))
         except SpiderError as error:
@@ -194,6 +195,15 @@ def _model(recipe: Recipe, base: Base) -> Any:
         else:  # before transformers 5.2x
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
     return model
+
+
+def _settled(model: Any, recipe: Recipe, materials: Materials) -> int:
+    """Of how many photos the statistics were brought to one scale."""
+    wanted = recipe.run.settle
+    whole = recipe.parts.projector == "full"  # else an adapter would stand on other weights
+    if not (wanted and whole and isinstance(materials.rows, TrainingPhotos)):
+        return 0
+    return settle(model, materials.rows, wanted)
 
 
 def _for_spread(model: Any, start: Path | None, recipe: Recipe, *, merge: bool) -> None:

@@ -63,6 +63,18 @@ def test_an_optimizer_of_other_parameters_is_refused(tmp_path: Path) -> None:
         states.read_optimizer(tmp_path, fresh, states.parameter_names(other))
 
 
+def test_an_optimizer_of_other_groups_is_refused(tmp_path: Path) -> None:
+    """As an earlier release dealt the same parameters."""
+    model, optimizer = taught()
+    states.write_optimizer(tmp_path, optimizer, states.parameter_names(model))
+    last, first = (dict(group) for group in optimizer.param_groups)
+    moved = [{"params": last["params"][:1]}, {"params": [*first["params"], last["params"][1]]}]
+    for groups in (moved, [{"params": list(model.parameters())}]):
+        fresh = torch.optim.AdamW(groups)
+        with pytest.raises(UsageError, match="deals the same parameters into other groups"):
+            states.read_optimizer(tmp_path, fresh, states.parameter_names(model))
+
+
 def test_random_states_go_on(tmp_path: Path) -> None:
     random.seed(3)
     np.random.seed(3)

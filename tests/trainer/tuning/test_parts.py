@@ -293,10 +293,11 @@ def test_matrices_that_muon_turns(load: Load, family: str) -> None:
         for parameter in group["params"]:
             name = named[id(parameter)]
             assert group["lr"] == pytest.approx(rates[split[name]])
-            assert parameter.ndim == 4 if "patch_embed" in name else parameter.ndim == 2
+            assert parameter.ndim in (4, 5) if "patch_embed" in name else parameter.ndim == 2
             assert not name.endswith(("embed_tokens.weight", "lm_head.weight"))
     found = [named[id(parameter)] for group in turned for parameter in group["params"]]
     assert any(".q_proj." in name or ".qkv_proj." in name for name in found)
+    assert any("patch_embed" in name for name in found)
     every = [named[id(parameter)] for group in groups for parameter in group["params"]]
     assert sorted(every) == sorted(n for n, p in model.named_parameters() if p.requires_grad)
 

@@ -180,6 +180,12 @@ WRONG = [
     ),
     (SMALLEST + "[optim]\nbetas = [0.9]", "betas must be a list of 2 numbers", ""),
     (SMALLEST + "[optim]\nmuon = -1", "muon must be 0 to 100, not -1.0", ""),
+    (SMALLEST + "settle = -1", "settle must be 0 or more, not -1", ""),
+    (
+        SMALLEST + "[parts]\nlanguage='full'\nvision='lora'\n[optim]\nmuon = 8",
+        "optim.muon turns whole matrices",
+        "frozen",
+    ),
     (
         SMALLEST + "[losses]\npositions_ahead = 1",
         "positions_ahead is beside soft_positions, which is off",

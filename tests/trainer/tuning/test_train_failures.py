@@ -151,6 +151,14 @@ def test_folders_of_other_runs_are_left_alone(
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("setting", ["run.settle=9", "run.questions=4"])
+def test_what_nano_alone_can_do(
+    tiny_qwen3vl: Path, data: Path, tmp_path: Path, setting: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{setting.partition('=')[0]}: chat models"):
+        tune(recipe_for(tiny_qwen3vl, data, setting), tmp_path / "run", quiet=True)
+
+
 def test_nothing_saved_binds_nothing(tiny_qwen3vl: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with pytest.raises(UsageError, match=r"fits into run\.max_length"):

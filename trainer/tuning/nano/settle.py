@@ -27,7 +27,7 @@ def settle(model: "NanoForConditionalGeneration", rows: "TrainingPhotos", count:
     """Bring each statistic to mean 0 and deviation 1 over the run's first photos with a score.
 
     What reads them is changed along, so that the model gives the same as before; it only learns
-    from all of them alike then. As they come some vary a hundred times as much as others.
+    from all of them alike then. As they come some vary thirty times as much as others.
 
     Args:
         rows: the run's, with `Losses.dense_levels` or `Losses.soft_levels`.

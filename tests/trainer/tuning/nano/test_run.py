@@ -60,6 +60,17 @@ def test_every_part_learns(run: Path) -> None:
     assert same == []
 
 
+def test_statistics_are_settled_first(run: Path, recipe: Recipe) -> None:
+    [told] = events(run, "settle")
+    assert 2 <= told["photos"] <= recipe.run.settle
+    name = "projector.statistics_norm.weight"
+    before, after = (
+        load_file(run / part / "model.safetensors")[name] for part in ("base", "model")
+    )
+    # Four steps alone would move it by a hundredth.
+    assert (after - before).abs().median() > 0.1
+
+
 def test_muon_turns_the_matrices(run: Path) -> None:
     told = json.loads((run / "checkpoint-4" / "optimizer.json").read_text(encoding="utf-8"))
     groups = {group["name"]: group for group in told["groups"]}
@@ -136,7 +147,11 @@ def test_a_dry_run_counts_the_parts_and_leaves_nothing(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("losses.fidelity=1", "fidelity"), ("run.max_length=40", "does not fit")],
+    [
+        ("losses.fidelity=1", "fidelity"),
+        ("run.max_length=40", "does not fit"),
+        ("model.dtype=bfloat16", "run.settle"),
+    ],
 )
 def test_what_nano_cannot_do(recipe: Recipe, setting: str, message: str, tmp_path: Path) -> None:
     from dataclasses import replace
@@ -145,7 +160,9 @@ def test_what_nano_cannot_do(recipe: Recipe, setting: str, message: str, tmp_pat
 
     part, _, value = setting.partition("=")
     table, _, key = part.partition(".")
-    changed: Any = replace(getattr(recipe, table), **{key: int(value)})
+    changed: Any = replace(
+        getattr(recipe, table), **{key: int(value) if value.isdecimal() else value}
+    )
     with pytest.raises(UsageError, match=message):
         tune(replace(recipe, **{table: changed}), tmp_path / "run", quiet=True)
 
