@@ -8,8 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spider_cli.nano.vision import box_statistics
-
 if TYPE_CHECKING:
     from spider_cli.nano.modeling import NanoForConditionalGeneration
     from spider_cli.nano.projector import NanoProjector
@@ -19,6 +17,7 @@ __all__ = ["settle"]
 
 _TRIES = 8
 """Photos looked through for each that is wanted: few may have a score."""
+_FEWEST = 2
 _LEAST = 0.01
 """Deviation of a statistic that hardly varies: its noise is not blown up."""
 
@@ -34,12 +33,13 @@ def settle(model: "NanoForConditionalGeneration", rows: "TrainingPhotos", count:
         count: photos to look at.
 
     Returns:
-        How many there were; below two nothing is changed.
+        How many there were; 0, and nothing is changed, where they are too few to tell a deviation.
     """
     with torch.no_grad():
         seen = list(itertools.islice(_statistics(model, rows, count * _TRIES), count))
-        if len(seen) > 1:
-            _rescale(model.projector, torch.stack(seen))
+        if len(seen) < _FEWEST:
+            return 0
+        _rescale(model.projector, torch.stack(seen))
     return len(seen)
 
 
@@ -51,8 +51,7 @@ def _statistics(
         photo = rows[number]
         if photo.rated and photo.sight is not None:
             (glimpse,) = model.look(photo.sight.views[:1])
-            width, height = glimpse.view.valid
-            yield box_statistics(glimpse.seen, (0.0, 0.0, float(width), float(height)))
+            yield model.read_view(glimpse).statistics
 
 
 def _rescale(projector: "NanoProjector", statistics: Tensor) -> None:
