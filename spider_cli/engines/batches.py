@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from spider_cli.engines.trials import Trials
     from spider_cli.results import Record
 
-__all__ = ["Opened", "Place", "decoded", "judged", "opened_in", "table_of"]
+__all__ = [
+    "Opened",
+    "Place",
+    "as_one",
+    "as_they_were",
+    "decoded",
+    "judged",
+    "opened_in",
+    "table_of",
+]
 
 _BATCH_PIXELS = 48_000_000
 """A table of decoded photos has no more pixels, but for a single photo that has."""
@@ -307,3 +316,31 @@ def _about(one: Opened) -> dict[str, Any]:
         "read_as": one.photo.read_as,
         "facts": one.facts.to_json(),
     }
+
+
+def as_one(table: "pa.Table") -> "pa.Table":
+    """A table of one row, each cell of which holds a whole column. Nothing is copied.
+
+    An engine may cut a table between its rows, and each piece costs it as much as a whole one.
+
+    Args:
+        table: of one chunk, and of at least one row.
+    """
+    import pyarrow as pa
+
+    ends = pa.array([0, table.num_rows], pa.int64())
+    [batch] = table.to_batches()
+    return pa.table(
+        {
+            name: pa.LargeListArray.from_arrays(ends, column)
+            for name, column in zip(table.column_names, batch.columns, strict=True)
+        }
+    )
+
+
+def as_they_were(table: "pa.Table") -> "Iterator[pa.Table]":
+    """The inverse, of each row. Columns are views of the table's memory."""
+    import pyarrow as pa
+
+    for at in range(table.num_rows):
+        yield pa.table({name: table.column(name)[at].values for name in table.column_names})

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Work", "check_ray", "joined", "run", "run_numbers", "stopped"]
 
 _BLOCK = 8 << 10
-"""Bytes of a block, beyond which Ray Data closes it: some thirty names, or a single photo. It would
-gather 128 MiB otherwise: half a million names, before the first of them is decoded."""
+"""Bytes of a block, beyond which Ray Data closes it: some thirty names, or a batch of photos, which
+is a row. It would gather 128 MiB otherwise: half a million names, before the first is decoded."""
 _NICENESS = "RAY_worker_niceness"
 _HINT_KEPT = "run the same again: what was committed is kept"
 
@@ -126,6 +126,7 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
     import ray
     from ray.data import ActorPoolStrategy, read_datasource
 
+    from spider_cli.engines.batches import as_they_were
     from spider_cli.engines.collecting import Collector
     from spider_cli.engines.ray_steps import Decoding, Judging, Named
 
@@ -145,7 +146,7 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
         )
         photos = photos.map_batches(
             Judging,
-            batch_size=told.batch_size,
+            batch_size=None,
             batch_format="pyarrow",
             fn_constructor_args=(told,),
             compute=ActorPoolStrategy(size=sizes.workers),
@@ -153,7 +154,8 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
         )
         collector = Collector()
         for batch in photos.iter_batches(batch_size=None, batch_format="pyarrow"):
-            yield from collector.add(batch.to_pylist())
+            for records in as_they_were(batch):
+                yield from collector.add(records.to_pylist())
     except SpiderError:
         raise
     except Exception as error:

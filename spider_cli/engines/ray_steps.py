@@ -11,7 +11,14 @@ import pyarrow as pa
 from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
-from spider_cli.engines.batches import decoded, judged, opened_in, table_of
+from spider_cli.engines.batches import (
+    as_one,
+    as_they_were,
+    decoded,
+    judged,
+    opened_in,
+    table_of,
+)
 from spider_cli.engines.dealing import Dealt, Done, dealt
 from spider_cli.engines.found import Found
 from spider_cli.engines.listing import Listing
@@ -110,7 +117,7 @@ class Decoding:
             threads=self._told.threads,
             trials=self._trials,
         ):
-            yield table_of(batch)
+            yield as_one(table_of(batch))
             self._heap.give_back()
         self._trials.end()
 
@@ -142,7 +149,11 @@ class Judging:
         self._pictures = pictures
         self._trials = Trials(told.run, "judge")
 
-    def __call__(self, table: pa.Table) -> pa.Table:
+    def __call__(self, block: pa.Table) -> Iterator[pa.Table]:
+        for table in as_they_were(block):
+            yield as_one(self._records_of(table))
+
+    def _records_of(self, table: pa.Table) -> pa.Table:
         import json
         from dataclasses import replace
 

@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from spider_cli.audit.judging import Judge
 from spider_cli.auditor import Auditor
-from spider_cli.engines.batches import Opened, decoded, judged, opened_in, table_of
+from spider_cli.engines.batches import (
+    Opened,
+    as_one,
+    as_they_were,
+    decoded,
+    judged,
+    opened_in,
+    table_of,
+)
 from spider_cli.engines.found import Found, remote_source
 from spider_cli.engines.listing import Listing
 from spider_cli.engines.trials import Trials
@@ -94,6 +103,20 @@ def test_what_is_no_photo_is_told(found: Found, code: str, trials: Trials) -> No
     for told in (one, again):
         assert getattr(told.photo, "code", None) == code
         assert found.shot.photo.name in str(told.photo) or code == "bad_row"
+
+
+def test_a_batch_travels_as_one_row_and_is_not_copied(shoot: Path, trials: Trials) -> None:
+    tables = [table_of(batch) for batch in opened(list(Listing((str(shoot),)).photos()), trials)]
+    tables.append(table_of(opened([Found(Shot(remote_source("0")), data=b"")], trials)[0]))
+    together = pa.concat_tables([as_one(table) for table in tables])
+    assert together.num_rows == len(tables)
+    again = list(as_they_were(together))
+    for one, other in zip(tables, again, strict=True):
+        assert one.equals(other)
+    for one, other in zip(tables, as_they_were(together), strict=True):
+        pieces = [table.column("pixels").chunk(0).buffers()[2] for table in (one, other)]
+        addresses = {piece.address for piece in pieces if piece is not None and piece.size}
+        assert len(addresses) <= 1, "the pixels were copied"
 
 
 def test_batches_are_bounded(trials: Trials, monkeypatch: pytest.MonkeyPatch) -> None:
