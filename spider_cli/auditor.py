@@ -245,7 +245,8 @@ class Auditor(ModelInUse):
             prepare=ready,
             threads=self.jobs,
         )
-        apart = steady  # until it is known what runs the model
+        # Apart until it is known what runs the model.
+        apart = steady and (self.opened() is None or self.on_processor)
         told: set[str] = set()  # what is true of all photos is said once
         feed.at_once = 1 if apart else self.batch_size
         for batch in feed:

@@ -1,7 +1,7 @@
 """From a batch of photos to a batch of records, in two steps that may run in two processes.
 
-`decoded` needs no model, and `judged` no file. Between them photos are rows of an Arrow table:
-plain bytes and JSON, nothing that is executed when it is read.
+`decoded` needs no model, and `judged` no file. Between them photos are rows of an Arrow table, and
+a batch is a row that holds one: plain bytes and JSON, nothing that is executed when it is read.
 """
 
 import json
@@ -78,7 +78,8 @@ def decoded(
         trials: what to do about photos that end the process.
     """
     names = [found.called for _, found in photos]
-    together, alone, never = trials.sorted(names)
+    _, alone, never = trials.sorted(names)
+    marked, given_up = {*alone, *never}, set(never)
 
     def opened(at: int) -> Opened:
         place, found = photos[at]
@@ -90,11 +91,19 @@ def decoded(
         return Opened(place, found, _deadly(found), None)
 
     def ready() -> Iterator[Opened]:
-        yield from map(dead, never)
-        yield from map(opened, alone)  # one at a time: should it end the process, it was this one
+        # In order, whatever the marks say: a process that is started again hands on again what the
+        # one before did, and an engine takes what it has for the same.
+        waiting: list[int] = []
         with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-            for start in range(0, len(together), threads):
-                yield from pool.map(opened, together[start : start + threads])
+            for at in range(len(photos)):
+                if at in marked or len(waiting) == threads:
+                    yield from pool.map(opened, waiting)
+                    waiting.clear()
+                if at not in marked:
+                    waiting.append(at)
+                else:  # alone: should it end the process, it was this one
+                    yield dead(at) if at in given_up else opened(at)
+            yield from pool.map(opened, waiting)
 
     yield from _batches(ready(), batch_size)
 

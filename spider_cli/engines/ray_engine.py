@@ -123,35 +123,11 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
     Raises:
         UsageError: the engine or a list gave up.
     """
-    import ray
-    from ray.data import ActorPoolStrategy, read_datasource
-
     from spider_cli.engines.batches import as_they_were
     from spider_cli.engines.collecting import Collector
-    from spider_cli.engines.ray_steps import Decoding, Judging, Named
 
-    told = work.told
-    rows = max(1, min(2 * told.batch_size, work.shard_size))
     try:
-        done = ray.put(work.done) if len(work.done) else None
-        source = Named(work.listing, size=work.shard_size, rows=rows, done=done)
-        photos = read_datasource(source, override_num_blocks=1, **_beside_driver(sizes))
-        photos = photos.map_batches(
-            Decoding,
-            batch_size=rows,
-            batch_format="pyarrow",
-            fn_constructor_args=(told,),
-            compute=ActorPoolStrategy(size=sizes.decoders),
-            num_cpus=sizes.decoder_cpus,
-        )
-        photos = photos.map_batches(
-            Judging,
-            batch_size=None,
-            batch_format="pyarrow",
-            fn_constructor_args=(told,),
-            compute=ActorPoolStrategy(size=sizes.workers),
-            **_worker(sizes),
-        )
+        photos = _judged(work, sizes)
         collector = Collector()
         for batch in photos.iter_batches(batch_size=None, batch_format="pyarrow"):
             for records in as_they_were(batch):
@@ -166,6 +142,36 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
             hint=_HINT_KEPT,
             code="engine",
         )
+
+
+def _judged(work: Work, sizes: Sizes) -> Any:
+    """Ray's plan of a run, nothing of which is done yet: a row is a batch, from step to step."""
+    import ray
+    from ray.data import ActorPoolStrategy, read_datasource
+
+    from spider_cli.engines.ray_steps import Decoding, Judging, Named
+
+    told = work.told
+    rows = max(1, min(2 * told.batch_size, work.shard_size))
+    done = ray.put(work.done) if len(work.done) else None
+    source = Named(work.listing, size=work.shard_size, rows=rows, done=done)
+    photos = read_datasource(source, override_num_blocks=1, **_beside_driver(sizes))
+    photos = photos.map_batches(
+        Decoding,
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_constructor_args=(told,),
+        compute=ActorPoolStrategy(size=sizes.decoders),
+        num_cpus=sizes.decoder_cpus,
+    )
+    return photos.map_batches(
+        Judging,
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_constructor_args=(told,),
+        compute=ActorPoolStrategy(size=sizes.workers),
+        **_worker(sizes),
+    )
 
 
 def run_numbers(
@@ -192,7 +198,7 @@ def run_numbers(
         )
         done = numbers.map_batches(
             Working,
-            batch_size=None,
+            batch_size=1,  # a handful; Ray wants to be told where GPUs work
             batch_format="pyarrow",
             fn_constructor_args=(gang, ray.put(work)),
             compute=ActorPoolStrategy(size=workers),

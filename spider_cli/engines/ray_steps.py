@@ -34,7 +34,8 @@ _MOST_BYTES = 16 << 20
 
 
 class Named(Datasource):  # type: ignore[misc]
-    """The photos of a listing, dealt into shards: tables of shard, index, of, found, data.
+    """The photos of a listing, dealt into shards: tables of shard, index, of, found, data, each as
+    one row.
 
     One task lists them and hands them on block by block; the engine holds it back when the rest is
     slower. Should its machine die, it lists again from the start, to the same blocks.
@@ -78,10 +79,10 @@ def _blocks(photos: Iterable[Dealt], rows: int) -> Iterator[pa.Table]:
         block.append(one)
         size += len(one.found.data or b"")
         if len(block) >= rows or size >= _MOST_BYTES:
-            yield _named(block)
+            yield as_one(_named(block))
             block, size = [], 0
     if block:
-        yield _named(block)
+        yield as_one(_named(block))
 
 
 def _named(block: list[Dealt]) -> pa.Table:
@@ -106,19 +107,23 @@ class Decoding:
         self._trials = Trials(told.run, "decode")
 
     def __call__(self, block: pa.Table) -> Iterator[pa.Table]:
-        photos = [
-            ((row["shard"], row["index"], row["of"]), Found.from_json(row["found"], row["data"]))
-            for row in block.to_pylist()
-        ]
-        for batch in decoded(
-            photos,
-            max_decode_pixels=self._told.max_decode_pixels,
-            batch_size=self._told.batch_size,
-            threads=self._told.threads,
-            trials=self._trials,
-        ):
-            yield as_one(table_of(batch))
-            self._heap.give_back()
+        for named in as_they_were(block):
+            photos = [
+                (
+                    (row["shard"], row["index"], row["of"]),
+                    Found.from_json(row["found"], row["data"]),
+                )
+                for row in named.to_pylist()
+            ]
+            for batch in decoded(
+                photos,
+                max_decode_pixels=self._told.max_decode_pixels,
+                batch_size=self._told.batch_size,
+                threads=self._told.threads,
+                trials=self._trials,
+            ):
+                yield as_one(table_of(batch))
+                self._heap.give_back()
         self._trials.end()
 
 

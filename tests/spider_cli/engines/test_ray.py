@@ -18,7 +18,10 @@ from typer.testing import CliRunner, Result
 from spider_cli.audit.flags import ANY_SEVERE, flagged
 from spider_cli.audit.judging import Judge
 from spider_cli.auditor import Auditor
+from spider_cli.engines.dealing import Done
 from spider_cli.engines.listing import Listing
+from spider_cli.engines.sizes import sizes_for
+from spider_cli.engines.told import Told
 from tests.ray_cluster import actors
 from tests.spider_cli.conftest import scene
 from tests.spider_cli.engines.same import alike, by_photo
@@ -228,3 +231,26 @@ def test_a_cluster_of_our_own_listens_on_loopback_alone(shoot: Path, tmp_path: P
     )
     assert done.stdout == "True []\n", done.stderr
     assert "[W" not in done.stderr and "logging.cc" not in done.stderr
+
+
+def test_the_plan_for_workers_on_gpus_is_one_that_ray_takes(cluster: Any, shoot: Path) -> None:
+    from spider_cli.engines.ray_engine import Work, _judged, joined
+
+    told = Told(
+        run="gpus",
+        version="0",
+        revision="",
+        settings="",
+        base=str(shoot),
+        auditor={},
+        device="cuda",
+        dtype="float32",
+        max_decode_pixels=10**8,
+        batch_size=2,
+        threads=1,
+    )
+    sizes = sizes_for({"CPU": 8.0, "GPU": 2.0}, device="auto", workers=None, decoders=None)
+    assert sizes.worker_gpus == 1
+    with joined(cluster.address, quiet=True):
+        plan = _judged(Work(Listing((str(shoot),)), Done(), 3, told), sizes)
+        assert "Judging" in str(plan)
