@@ -4,10 +4,9 @@ Three nodes of Ray's own test cluster on this machine, over an S3 server on loop
 driver are killed, and the records are still those of a local run, each once. Then what the engine
 costs beside a local run, what a second worker brings, and that memory does not grow with the rows.
 
-The parts may be run one by one (``--parts``): OUT/engine.json gathers their figures, and the local
-run's records are kept in OUT/local.json for kills. At full size, on two idle cores, with T seconds
-a photo on one of them (0.03 to 0.15): the local run takes 2,000 T, kills 1,500 T, speed 10,000 T,
-memory 13,000 T, and each cluster half a minute more; 20 to 70 minutes in all.
+The parts may be run one by one (``--parts``): OUT/engine.json gathers their figures. At full size,
+on two idle cores, with T seconds a photo on one (0.03 to 0.15): the local run takes 2,000 T,
+kills 1,500 T, speed 10,000 T, memory 13,000 T, and each cluster half a minute more.
 """
 
 import argparse
@@ -59,7 +58,6 @@ def main() -> None:
         if {"kills", "speed"} & set(asked.parts):
             make_photos(work / "shoot", asked.count, s3)
             local, seconds = local_run(work, out / "local.json", timed="speed" in asked.parts)
-            say(f"local: {len(local)} photos, {seconds:.4f} s a photo, one thread")
             figures |= {"count": asked.count, "local_seconds_per_photo": seconds}
         for part in PARTS:
             if part not in asked.parts:
@@ -332,7 +330,6 @@ def kills(work: Path, local: dict[str, Any], s3: Any) -> dict[str, Any]:
         "from_nowhere": len(set(found) - set(local)),
         "unlike": sum(name in found and not same(local[name], found[name]) for name in local),
     }
-    say(f"kills: {told}")
     return told
 
 
@@ -349,27 +346,22 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def speed(work: Path, count: int, local: float) -> dict[str, Any]:
     """Seconds a photo with one worker and with two, from the first shard to the last: medians of
     rounds by turns, since a machine's pace changes within minutes."""
-    figures: dict[str, Any] = {}
-    paces: dict[int, list[float]] = {1: [], 2: []}
-    wholes: dict[int, list[float]] = {1: [], 2: []}
+    found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
     for _ in range(ROUNDS):
-        for workers in paces:
-            pace_of_run, whole = engine_run(work, count, workers)
-            paces[workers].append(pace_of_run)
-            wholes[workers].append(whole)
-            say(f"workers {workers}: {pace_of_run:.4f} s a photo")
-    for workers in paces:
-        figures[f"workers_{workers}"] = {
-            "seconds_per_photo": statistics.median(paces[workers]),
-            "of_each_round": paces[workers],
-            "seconds_with_start_up": statistics.median(wholes[workers]),
+        for workers, runs in found.items():
+            runs.append(engine_run(work, count, workers))
+    figures: dict[str, Any] = {
+        f"workers_{workers}": {
+            "seconds_per_photo": statistics.median(pace for pace, _ in runs),
+            "of_each_round": [pace for pace, _ in runs],
+            "seconds_with_start_up": statistics.median(whole for _, whole in runs),
         }
+        for workers, runs in found.items()
+    }
     one, two = (figures[f"workers_{count}"]["seconds_per_photo"] for count in (1, 2))
     figures |= {"overhead": one / local - 1, "speed_up_of_two": one / two}
     figures["speed_up_of_two_local_runs"] = two_local_runs(work, count // 10)
-    say(f"one worker {one:.4f} s a photo, overhead {figures['overhead']:+.1%}; two workers")
-    say(f"{two:.4f} s a photo, {figures['speed_up_of_two']:.2f} times as fast as one")
-    say(f"two local runs at once: {figures['speed_up_of_two_local_runs']:.2f} times as fast as one")
+    say(f"speed: {figures}")
     return figures
 
 
@@ -377,17 +369,15 @@ def engine_run(work: Path, count: int, workers: int) -> tuple[float, float]:
     """Seconds a photo after the first shard, and seconds of the whole run."""
     out = work / "speed"
     with cluster(2) as made:
-        options = ["--workers", str(workers), "--decoders", "1"]
         started = time.monotonic()
         where = ["shoot", "--output", str(out), "--ray-address", made.address]
-        run = driver(work, shard_size(count), *where, *options)
+        run = driver(work, shard_size(count), *where, "--workers", str(workers), "--decoders=1")
         assert run.wait() == 3, (work / "driver.log").read_text()
         whole = time.monotonic() - started
-    parts = sorted(out.glob("part-*.jsonl"), key=lambda path: path.stat().st_mtime)
-    ended = [path.stat().st_mtime for path in parts]
-    counted = sum(1 for path in parts[1:] for _ in path.open())
+    parts = sorted((path.stat().st_mtime, path) for path in out.glob("part-*.jsonl"))
+    counted = sum(1 for _, path in parts[1:] for _ in path.open())
     shutil.rmtree(out)
-    return (ended[-1] - ended[0]) / counted, whole
+    return (parts[-1][0] - parts[0][0]) / counted, whole
 
 
 @dataclass
@@ -452,7 +442,6 @@ def memory(work: Path, rows: tuple[int, int]) -> dict[str, Any]:
     few, many = (figures[str(count)] for count in rows)
     for kind in ("driver", "worker"):
         figures[f"growth_{kind}"] = many[kind] / few[kind] - 1
-    say(f"memory: driver {figures['growth_driver']:+.1%}, worker {figures['growth_worker']:+.1%}")
     return figures
 
 
