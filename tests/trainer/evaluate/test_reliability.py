@@ -186,10 +186,15 @@ def test_the_bundled_model_is_read_while_it_answers(demo_photo: Path) -> None:
     system = ModelSystem(auditor, SharedSegmenter(auditor.load_segmenter()))
     found = system.predict([Shown(shown, cases)])
     named = parse_distortions(found["d"].answer or "")[0]
-    assert {(one.family, one.said) for one in found["d"].odds} == {
-        (one.family, one.severity) for one in named
-    }
     assert named
+    said = {(one.family, one.said) for one in found["d"].odds}
+    # A family that an answer names twice counts once, as severe as it was ever said to be; each
+    # word is read all the same.
+    worst = {
+        family: max((word for one, word in said if one == family), key=SEVERITIES.index)
+        for family, _ in said
+    }
+    assert worst == {one.family: one.severity for one in named}
     for one in found["d"].odds:
         assert sum(one.probabilities) == pytest.approx(1, abs=1e-4)
         # Greedy answers say the likeliest word.

@@ -72,7 +72,7 @@ def test_the_class_that_loads_the_base_is_named() -> None:
 
 
 def test_phases_tell_of_those_before(tmp_path: Path) -> None:
-    (_, eyes), (_, words), _ = phases_of("nano")
+    (_, eyes), (_, words) = phases_of("nano")
     before = tmp_path / "eyes" / "model"
     before.mkdir(parents=True)
     own = replace(words, model=replace(words.model, base=str(before)))
