@@ -127,7 +127,7 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
     from spider_cli.engines.collecting import Collector
 
     try:
-        photos = _judged(work, sizes)
+        photos = _plan(work, sizes)
         collector = Collector()
         for batch in photos.iter_batches(batch_size=None, batch_format="pyarrow"):
             for records in as_they_were(batch):
@@ -144,7 +144,7 @@ def run(work: Work, sizes: Sizes) -> "Iterator[list[Record]]":
         )
 
 
-def _judged(work: Work, sizes: Sizes) -> Any:
+def _plan(work: Work, sizes: Sizes) -> Any:
     """Ray's plan of a run, nothing of which is done yet: a row is a batch, from step to step."""
     import ray
     from ray.data import ActorPoolStrategy, read_datasource

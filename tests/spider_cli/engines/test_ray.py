@@ -234,7 +234,7 @@ def test_a_cluster_of_our_own_listens_on_loopback_alone(shoot: Path, tmp_path: P
 
 
 def test_the_plan_for_workers_on_gpus_is_one_that_ray_takes(cluster: Any, shoot: Path) -> None:
-    from spider_cli.engines.ray_engine import Work, _judged, joined
+    from spider_cli.engines.ray_engine import Work, _plan, joined
 
     told = Told(
         run="gpus",
@@ -252,5 +252,5 @@ def test_the_plan_for_workers_on_gpus_is_one_that_ray_takes(cluster: Any, shoot:
     sizes = sizes_for({"CPU": 8.0, "GPU": 2.0}, device="auto", workers=None, decoders=None)
     assert sizes.worker_gpus == 1
     with joined(cluster.address, quiet=True):
-        plan = _judged(Work(Listing((str(shoot),)), Done(), 3, told), sizes)
+        plan = _plan(Work(Listing((str(shoot),)), Done(), 3, told), sizes)
         assert "Judging" in str(plan)
