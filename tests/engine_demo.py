@@ -268,7 +268,7 @@ def shard_size(count: int) -> int:
 
 def driver(work: Path, size: int, *args: str, log: str = "driver.log") -> "subprocess.Popen[bytes]":
     """A run on an engine, to shards of a size."""
-    own = ["--engine", "ray", "--device", "cpu", "--shard-size", str(size), "--batch-size", "4"]
+    own = ["--engine", "ray", "--device", "cpu", "--shard-size", str(size)]
     with (work / log).open("wb") as stream:
         return subprocess.Popen(
             [*SPIDER, *args, *own],

@@ -11,6 +11,7 @@ from spider_cli.commands.engine_options import OnEngine, check_engine_options, t
 from spider_cli.commands.options import Common
 from spider_cli.commands.running import auditor_for, prepare, tell_failure
 from spider_cli.errors import PhotoError, UsageError
+from spider_cli.heap import Heap
 from spider_cli.outputs import messages
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def run_on_engine(common: Common, asked: Asked) -> tuple[int, bool]:
 
     check_ray()
     prepare(common)
+    heap = Heap()
     listing = _listing(common, asked)
     with contextlib.closing(listing.photos()) as photos:
         next(photos)  # what is wrong with it is best said before anything starts
@@ -100,6 +102,7 @@ def run_on_engine(common: Common, asked: Asked) -> tuple[int, bool]:
             except PhotoError as error:
                 raise UsageError(error.message, hint=error.hint, code=error.code) from error
             tally.take(records)
+            heap.give_back()
     tally.sum_up(shards.folder, known=committed.photos)
     return tally.failed, tally.gate_failed
 

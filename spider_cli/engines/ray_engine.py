@@ -285,6 +285,10 @@ def _set_up(*, own: bool, debug: bool) -> None:
         # As a local run; Ray would let every other program go first.
         os.environ.setdefault(_NICENESS, "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # A step waits once more lies before the next one than a few times what that has in hand. Ray
+    # would let half of the object store fill up first; names fill the driver before, which holds
+    # small blocks itself.
+    os.environ.setdefault("RAY_DATA_DOWNSTREAM_CAPACITY_OBJECT_STORE_BUDGET_UTIL_THRESHOLD", "0")
 
 
 def _check_loopback(nodes: list[dict[str, Any]]) -> None:
@@ -301,7 +305,10 @@ def _check_loopback(nodes: list[dict[str, Any]]) -> None:
 def _set_data_up(*, quiet: bool, level: int) -> None:
     from ray.data import DataContext
 
+    from spider_cli.engines.ray_summaries import NoSummaries
+
     context = DataContext.get_current()
+    context.custom_execution_callback_classes = [NoSummaries]
     context.enable_progress_bars = not quiet
     # A bar for each step, where there are bars; as lines they would be a page.
     context.enable_operator_progress_bars = not quiet and sys.stdout.isatty()
