@@ -20,10 +20,10 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import DynamicCache, GenerationConfig, SequenceBiasLogitsProcessor
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
-__all__ = ["Opening", "Row", "decode", "read_openings"]
+__all__ = ["Biases", "Opening", "Row", "decode", "read_openings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,46 @@ class Row:
     opening: Opening
 
 
+class Biases:
+    """What a model's folder adds to the logits of tokens that complete a sequence, before the
+    likeliest is taken: `sequence_bias` of its generation_config.json, as transformers' `generate`
+    obeys it.
+
+    Args:
+        config: of the model.
+        vocabulary: how many tokens it knows.
+
+    Raises:
+        ValueError: the setting is not in its form.
+    """
+
+    def __init__(self, config: GenerationConfig, vocabulary: int) -> None:
+        told = getattr(config, "sequence_bias", None)
+        found = SequenceBiasLogitsProcessor(told).sequence_bias if told else {}
+        self._after: dict[int, dict[tuple[int, ...], list[tuple[int, float]]]] = {}
+        """Length of what goes before -> that -> tokens and what is added to them."""
+        for ids, bias in found.items():
+            if max(ids) >= vocabulary:
+                raise ValueError(f"sequence_bias: there is no token {max(ids)}")
+            same = self._after.setdefault(len(ids) - 1, {})
+            same.setdefault(tuple(ids[:-1]), []).append((ids[-1], bias))
+
+    def likeliest(self, numbers: Tensor, before: Sequence[Sequence[int]]) -> Tensor:
+        """The token of each row, (rows,).
+
+        Args:
+            numbers: (rows, vocabulary) logits; they stay as they are.
+            before: all tokens of each row so far, its question's among them.
+        """
+        biased = numbers
+        for row, ids in enumerate(before):
+            for length, known in self._after.items():
+                for token, bias in known.get(tuple(ids[len(ids) - length :]), ()):
+                    biased = numbers.clone() if biased is numbers else biased
+                    biased[row, token] += bias
+        return biased.argmax(dim=-1)
+
+
 def read_openings(model: Any, inputs: Mapping[str, Any]) -> list[Opening]:
     """Let the model read the first tokens of several photos.
 
@@ -79,7 +119,13 @@ def read_openings(model: Any, inputs: Mapping[str, Any]) -> list[Opening]:
 
 
 def decode(
-    model: Any, rows: Sequence[Row], *, most: int, ends: Collection[int], pad: int
+    model: Any,
+    rows: Sequence[Row],
+    *,
+    most: int,
+    ends: Collection[int],
+    pad: int,
+    biases: Biases,
 ) -> tuple[list[list[int]], list[npt.NDArray[np.float32]]]:
     """The likeliest token, step by step, in each row until it ends.
 
@@ -87,10 +133,11 @@ def decode(
         most: steps at most.
         ends: tokens that end an answer.
         pad: stands where there is nothing.
+        biases: what is added to logits before the likeliest is taken.
 
     Returns:
-        Of each row its tokens, with the end token where it came to one, and the raw logits they
-        were taken from, (tokens, vocabulary).
+        Of each row its tokens, with the end token where it came to one, and the raw logits of its
+        steps, (tokens, vocabulary).
     """
     given = [row.opening.shared(row.ids) for row in rows]
     tails = [row.ids[count:] for row, count in zip(rows, given, strict=True)]
@@ -119,7 +166,8 @@ def decode(
         placed = positions.expand(3, -1, -1) if several else positions
         told = _forward(model, cache, attention_mask=mask, position_ids=placed, **step)
         numbers = told[:, -1].float()
-        chosen = numbers.argmax(dim=-1)
+        before = [row.ids + own for row, own in zip(rows, tokens, strict=True)]
+        chosen = biases.likeliest(numbers, before)
         heard, words = numbers.cpu().numpy(), chosen.tolist()
         for row in tuple(going):
             tokens[row].append(words[row])

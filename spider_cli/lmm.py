@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from spider_cli.scoring import LevelReader
 
 __all__ = [
+    "GENERATION",
     "Answer",
     "Ask",
     "Eyes",
@@ -45,6 +46,9 @@ FractionBox = tuple[float, float, float, float]
 Greedy: TypeAlias = tuple[list[list[int]], list[npt.NDArray[np.float32]]]
 """Tokens of each answer, and its logits (steps, vocabulary)."""
 
+GENERATION = "generation_config.json"
+"""Of a model's folder: its end tokens, and what is added to logits; an adapter's own counts more
+than its base's."""
 MAX_NEW_TOKENS = 160
 _ALIKE = 0.75
 """Photos are read together whose tokens are at least this share of the longest's: the rest of a
@@ -92,7 +96,8 @@ class Answer:
     pieces: tuple[str, ...]
     """The text each token added; joined they are `text`."""
     logits: npt.NDArray[np.float32] = field(repr=False)
-    """(steps, vocabulary): raw logits from which each token was the likeliest."""
+    """(steps, vocabulary): raw logits. Each token was the likeliest, once the biases of the model's
+    own generation_config.json were added."""
 
 
 class Eyes(Protocol):
@@ -142,10 +147,14 @@ class LanguageModel:
         self.eyes = eyes
         self.folder = folder
         self.revision = revision
+        from spider_cli.decoding import Biases
+
         ends = model.generation_config.eos_token_id
         if ends is None:
             ends = eyes.tokenizer.eos_token_id
         self.end_ids = frozenset(ends if isinstance(ends, list) else [ends])
+        vocabulary = model.config.get_text_config().vocab_size
+        self._biases = Biases(model.generation_config, vocabulary)
         self._openings: weakref.WeakKeyDictionary[Look, Opening] = weakref.WeakKeyDictionary()
 
     def prepare(self, pixels: Pixels) -> Prepared:
@@ -211,7 +220,10 @@ class LanguageModel:
 
             self._read_openings([ask.look for ask in asks])
             rows = [Row(*self.eyes.row(ask), self._openings[ask.look]) for ask in asks]
-            return decode(self.model, rows, most=most, ends=self.end_ids, pad=self._pad_id())
+            return decode(
+                self.model, rows, most=most, ends=self.end_ids, pad=self._pad_id(),
+                biases=self._biases,
+            )  # fmt: skip
 
     def _read_openings(self, looks: Sequence[Look]) -> None:
         """Keep what the model makes of the looks' own tokens, as long as the looks are there."""
@@ -322,7 +334,7 @@ def load_language_model(
     """Load a model folder: local files only, safetensors only, no remote code.
 
     An adapter is folded into its base: it answers as the merged model does. Tokenizer and processor
-    are the base's.
+    are the base's; its `GENERATION` too, where it has none of its own.
 
     Args:
         max_pixels: of a photo that it is shown (`spider_cli.budget`); its family's default when
@@ -376,4 +388,13 @@ def load_language_model(
                 from spider_cli.weights.spreading import settle
 
                 settle(model, device=device, **form)
-    return LanguageModel(model=model, eyes=eyes, folder=folder, revision=revision_of(folder))
+            if (folder / GENERATION).is_file():
+                model.generation_config = _generation(folder)
+    with explained(folder, "an image-text-to-text model"):
+        return LanguageModel(model=model, eyes=eyes, folder=folder, revision=revision_of(folder))
+
+
+def _generation(folder: Path) -> Any:
+    from transformers import GenerationConfig
+
+    return GenerationConfig.from_pretrained(str(folder), local_files_only=True)

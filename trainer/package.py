@@ -22,6 +22,7 @@ from trainer.new_nano import save_json
 __all__ = ["package_nano", "save_segmenter", "write_manifest"]
 
 _SETTINGS = ("scoring.json", "grounding.json")
+_OPTIONAL = ("describing.json",)
 
 
 def package_nano(model: Path, segmenter: Path, out: Path, card: str) -> None:
@@ -53,8 +54,9 @@ def package_nano(model: Path, segmenter: Path, out: Path, card: str) -> None:
     _save_half(language, out)
     tokenizer.save_pretrained(out)
     save_segmenter(masks, out / "segmenter")
-    for name in _SETTINGS:
-        shutil.copyfile(model / name, out / name)
+    for name in (*_SETTINGS, *_OPTIONAL):
+        if (model / name).is_file():
+            shutil.copyfile(model / name, out / name)
     _name_segmenter(out)
     (out / "README.md").write_text(card, encoding="utf-8")
     write_manifest(out)

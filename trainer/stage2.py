@@ -26,6 +26,7 @@ from trainer.evaluate.running import choose
 from trainer.evaluate.table import Grid
 from trainer.evaluate.targets import open_benchmark
 from trainer.grounding_stage.asking import Store, ask_all
+from trainer.grounding_stage.describing import measure_describing
 from trainer.grounding_stage.figures import measure
 from trainer.grounding_stage.measured import Measured
 from trainer.grounding_stage.report import words_grid
@@ -68,6 +69,9 @@ class Settings:
     """Name of the rule to write, or "best"."""
     scores: str | None = None
     """Data with opinion scores; None: those of `data`, where it has any."""
+    recall: float | None = None
+    """Share of photos with moderate or severe faults, 0-1, that descriptions must not call clean:
+    how readily they say "clean" is chosen by it. None: it stays as it is."""
     out: Path | None = None
     device: str = "auto"
     batch_size: int = 8
@@ -113,6 +117,7 @@ class Stage2:
                 code="no_cases",
             )
         self.opinions = self._opinions()
+        self.described = self._described()
 
     @property
     def photos(self) -> int:
@@ -132,6 +137,7 @@ class Stage2:
             ["rules", ", ".join(rule.name for rule in self.rules)],
             ["temperatures each", f"{len(GRID)}, then 4 or 5 around the best"],
             ["opinion scores", f"{len(self.opinions[1]):,}" if self.opinions else "none"],
+            ["descriptions", f"{len(self.described):,}" if self.described else "none"],
         ]
         return [words_grid(self.words), Grid("Stage 2", ["", "what"], rows)]
 
@@ -142,6 +148,13 @@ class Stage2:
             phase: shows how far it is.
         """
         loaded = self.auditor.load().model
+        describing = None
+        if self.settings.recall is not None:
+            with phase("describing", len(self.described)) as step:
+                describing = measure_describing(
+                    self.benchmark, self.described, self.auditor, self.settings.recall,
+                    seed=self.settings.seed, step=step,
+                )  # fmt: skip
         kind = Wanted(loaded.device.type, str(loaded.dtype).removeprefix("torch."))
         placed = place(self.segmenter_folder, kind, self.segmenter_name, alone=True)
         segmenter: Segmenter = load_segmenter(
@@ -173,7 +186,7 @@ class Stage2:
                 scores = measure_scores(
                     benchmark, cases, self.auditor, seed=self.settings.seed, step=step
                 )
-        return Measured(self, trials, figures, rule_named(chosen), scores)
+        return Measured(self, trials, figures, rule_named(chosen), scores, describing)
 
     def _segmenter(self) -> tuple[str, Path]:
         told, model = self.settings.segmenter, self.auditor.folder
@@ -200,6 +213,20 @@ class Stage2:
                 f"{settings.scores} has no opinion scores to measure with", code="no_cases"
             )
         return None
+
+    def _described(self) -> list[Case]:
+        """A description each of the photos that are asked for one; none where none is wanted."""
+        if self.settings.recall is None:
+            return []
+        about = {case.photo: case for case in self.benchmark.cases if case.task == "describe"}
+        cases = choose(list(about.values()), limit=self.settings.limit)
+        if not cases:
+            raise UsageError(
+                f"{self.settings.data}, split {self.settings.split}, has no descriptions to choose "
+                "--recall by",
+                code="no_cases",
+            )
+        return cases
 
 
 def _rules(settings: Settings) -> list[Rule]:

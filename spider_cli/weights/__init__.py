@@ -42,8 +42,9 @@ class ModelFolder:
     """A model on disk: the ecosystem's files, and beside them spider's settings.
 
     ``scoring.json`` holds the score's temperature, ``grounding.json`` what text-to-point obeys;
-    ``segmenter/`` a SAM-family model where the folder brings its own. An adapter's folder has its
-    settings itself; what the model is, its base says.
+    ``describing.json`` tells where a bias in ``generation_config.json`` came from; ``segmenter/``
+    is a SAM-family model where the folder brings its own. An adapter's folder has its settings
+    itself; what the model is, its base says.
     """
 
     path: Path

@@ -14,8 +14,9 @@ from spider_cli.auditor import Auditor
 from spider_cli.boxes import BoxSpec
 from spider_cli.budget import chat_budget, default_budget
 from spider_cli.chat import ChatEyes, ComposedProcessor
+from spider_cli.decoding import Biases
 from spider_cli.errors import UsageError
-from spider_cli.lmm import Ask, LanguageModel, Look
+from spider_cli.lmm import GENERATION, Ask, LanguageModel, Look
 from spider_cli.masks import decode_mask
 from spider_cli.questions import SCORE_PREFIX
 from spider_cli.weights import BUNDLED, find_model
@@ -172,6 +173,49 @@ def test_every_token_is_the_likeliest(model: LanguageModel, look: Look) -> None:
             patch.setattr(config, name, value)
         answer = model.ask([Ask(look, "Describe the quality of this image.")])[0]
     assert answer.logits.argmax(axis=1).tolist() == list(answer.token_ids)
+
+
+def test_biases_of_the_folder_count_as_generate_counts_them(
+    model: LanguageModel, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = [Ask(look, "Describe the quality of this image."), Ask(look, "Why?")]
+    [plain, other] = model.ask(asks)
+    question = model.eyes.inputs(asks[:1])["input_ids"][0, -16:].tolist()
+    first, before = plain.token_ids[:2]
+    second = int(np.argsort(plain.logits[1])[-2])
+    gap = float(plain.logits[1].max() - plain.logits[1][second]) + 1.0
+    config = model.model.generation_config
+    vocabulary = model.model.config.get_text_config().vocab_size
+    after_it: list[list[Any]] = [[[*question, first, second], gap]]
+    for told in (after_it, [*after_it, [[before], 50.0]]):
+        monkeypatch.setattr(config, "sequence_bias", told)
+        monkeypatch.setattr(model, "_biases", Biases(config, vocabulary))
+        [biased, same] = model.ask(asks)
+        with torch.inference_mode():
+            [tokens], [steps] = model._afresh(asks[:1], 6)
+        assert tuple(tokens) == biased.token_ids[: len(tokens)]
+        if told is after_it:
+            assert biased.token_ids[:2] == (first, second)
+            assert same.token_ids == other.token_ids
+            np.testing.assert_allclose(biased.logits[:2], plain.logits[:2], atol=1e-4)  # raw
+            np.testing.assert_allclose(steps[:2], plain.logits[:2], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "told", [5, [], [[]], [[[1, 2], 1]], [[[-1], 1.0]], [[[1, 10**6], 1.0]], {"1": 2.0}]
+)
+def test_biases_in_no_known_form(folder: Path, tmp_path: Path, told: object) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    file = copy / GENERATION
+    settings = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    file.write_text(json.dumps(settings | {"sequence_bias": told}), encoding="utf-8")
+    if told == []:
+        Auditor(str(copy), device="cpu").load()
+        return
+    with pytest.raises(UsageError) as caught:
+        Auditor(str(copy), device="cpu").load()
+    assert caught.value.code == "model_unloadable"
+    assert str(copy) in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,16 +16,25 @@ from typer.testing import CliRunner
 
 from spider_cli.auditor import Auditor
 from spider_cli.errors import UsageError
-from spider_cli.lmm import Answer, Ask, LanguageModel
+from spider_cli.lmm import GENERATION, Answer, Ask, LanguageModel
 from spider_cli.masks import decode_mask
+from spider_cli.questions import describe_question
 from spider_cli.results import Grounding
 from spider_cli.rules import PAPER, rule_named
 from spider_cli.weights import bundled_segmenter
 from spider_cli.weights.revision import revision_of
 from tests.random_nano import save_nano
-from tests.trainer.tuning.small_data import grounding, item, referring, write
+from tests.trainer.tuning.small_data import (
+    SEVERE_NOISE,
+    grounding,
+    item,
+    photo,
+    referring,
+    write,
+)
 from trainer import stage2
 from trainer.commands.train import app
+from trainer.evaluate.table import write as write_report
 from trainer.grounding_stage.measured import Measured
 from trainer.grounding_stage.trials import GRID
 from trainer.metrics import iou
@@ -211,6 +221,91 @@ def test_a_packaged_nano_names_the_segmenter_beside_it(
     package_nano(model, elsewhere, tmp_path / "packed", "")
     assert told(tmp_path / "packed")["segmenter"]["name"] == "segmenter"
     assert Auditor(str(tmp_path / "packed")).grounding_notices == ()
+
+
+CLEAN = "The image shows no visible distortion."
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> Path:
+    """Four clean photos and four with a severe fault, each with a description."""
+
+    def one(number: int) -> Any:
+        faults = SEVERE_NOISE if number % 2 else ()
+        asked = "What is wrong with this photo?" if number > 5 else describe_question()
+        row = QA("describe", asked, PLACE if faults else CLEAN, faults,
+                 subtask="whole" if faults else "clean")  # fmt: skip
+        return item(number, [grounding(), row])
+
+    photos = [one(number) for number in range(8)]
+    return write(tmp_path / "described", [item(9, [referring()])], validation=photos)
+
+
+def test_descriptions_call_photos_clean_as_readily_as_faults_allow(
+    model: Path, described: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the faulty photos three are further from being called clean than the fourth."""
+    sure = {0: 2.0, 1: -5.0, 2: -1.0, 3: -0.5, 4: -1.5, 5: -5.0, 6: 1.0, 7: -5.0}
+    numbers = {photo(number).tobytes(): number for number in sure}
+    looked: list[int] = []
+    look = LanguageModel.look
+
+    def looking(model: LanguageModel, photos: Any) -> Any:
+        looked[:] = [numbers[one.tobytes()] for one in photos]
+        return look(model, photos)
+
+    def ask(model: LanguageModel, asks: list[Ask]) -> list[Answer]:
+        found = []
+        for one in asks:
+            describing = one.question == describe_question()
+            says = CLEAN if describing and sure[looked[0]] > 0 else PLACE
+            ids = [*model.encode(says), min(model.end_ids)]
+            logits = np.full((len(ids), len(model.eyes.tokenizer)), -20, np.float32)
+            logits[range(len(ids)), ids] = 10
+            clean, faulty = (model.encode(text) for text in (CLEAN, PLACE))
+            at = next(i for i, (a, b) in enumerate(zip(clean, faulty, strict=False)) if a != b)
+            logits[at, faulty[at]], logits[at, clean[at]] = 0, sure[looked[0]]
+            found.append(model._answer(ids, logits))
+        return found
+
+    monkeypatch.setattr(LanguageModel, "look", looking)
+    monkeypatch.setattr(LanguageModel, "ask", ask)
+    before = json.loads((model / GENERATION).read_text(encoding="utf-8"))
+    found = measured(model, described, recall=0.75)
+    told = found.describing
+    assert told is not None
+    assert (told.bias, told.clean, told.faulty) == (1.51, 4, 4)  # no more is needed
+    assert (told.clean_found.value, told.clean_found_before.value) == (1.0, 0.5)
+    assert (told.faults_found.value, told.faults_found_before.value) == (0.75, 1.0)
+    report = io.StringIO()
+    write_report(found.grids, report)
+    assert '+1.51 at "The image' in report.getvalue()
+    names = ["grounding.json", "describing.json", GENERATION]
+    assert [path.name for path in found.write()] == names
+    after = json.loads((model / GENERATION).read_text(encoding="utf-8"))
+    biases = after.pop("sequence_bias")
+    assert after == before
+    loaded = Auditor(str(model)).load()
+    tails = [[*loaded.encode(asked)[1:], 2] for asked in (
+        describe_question(), "What is wrong with this photo?")]  # fmt: skip
+    opening = list(told.ids)
+    assert sorted(bias for _, bias in biases) == [1.51, 1.51]
+    for tail in tails:
+        assert any(ids[-len(tail) - len(opening) :] == [*tail, *opening] for ids, _ in biases)
+
+    again = measured(model, described, recall=1.0)
+    again.write()
+    biases = json.loads((model / GENERATION).read_text(encoding="utf-8"))["sequence_bias"]
+    assert [bias for _, bias in biases] == [0.5, 0.5]  # in place of those before
+    package_nano(model, model / "segmenter", model.parent / "packed", "")
+    packed = model.parent / "packed"
+    assert json.loads((packed / "describing.json").read_text(encoding="utf-8"))["bias"] == 0.5
+    assert json.loads((packed / GENERATION).read_text(encoding="utf-8"))["sequence_bias"] == biases
+
+
+def test_no_descriptions_to_choose_by(model: Path, data: Path) -> None:
+    with pytest.raises(UsageError, match="has no descriptions to choose --recall by"):
+        Stage2(Settings(model=str(model), data=data, recall=0.9))
 
 
 def test_photos_are_limited(model: Path, data: Path) -> None:

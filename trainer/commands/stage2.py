@@ -45,7 +45,7 @@ def run_stage2(settings: "Settings", *, dry_run: bool, as_json: bool, quiet: boo
     written = [str(path) for path in measured.write()]
     if as_json:
         _print({"grounding": measured.grounding(), "scoring": measured.scoring(),
-                "written": written})  # fmt: skip
+                "describing": measured.describing_settings(), "written": written})  # fmt: skip
     else:
         write(measured.grids, sys.stdout)
     if not quiet:

@@ -236,6 +236,16 @@ def stage2(
             "given.",
         ),
     ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of photos with moderate or severe faults that descriptions must not call "
+            "clean: they say so as readily as that allows, by a bias in generation_config.json.",
+            min=0,
+            max=1,
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -286,6 +296,7 @@ def stage2(
         rules=tuple(rules),
         choose=choose,
         scores=scores,
+        recall=recall,
         out=out,
         device=device,
         batch_size=batch_size,

@@ -1,6 +1,7 @@
 """What a run of stage 2 found: the report, and the files that say it."""
 
 import datetime
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +13,22 @@ import numpy as np
 
 from spider_cli import __version__
 from spider_cli.grounding_file import GROUNDING, VERSION
+from spider_cli.lmm import GENERATION
 from spider_cli.rules import PAPER, Rule
 from spider_cli.weights.revision import revision_of
 from trainer.evaluate.resampling import Resampler
 from trainer.evaluate.table import Grid
 from trainer.grounding_stage.asking import Question
 from trainer.grounding_stage.calibration import Calibration, best_likelihood, calibrate
+from trainer.grounding_stage.describing import DescribingFigures
 from trainer.grounding_stage.figures import RuleFigures
-from trainer.grounding_stage.report import calibration_grids, rule_grids, score_grid, words_grid
+from trainer.grounding_stage.report import (
+    calibration_grids,
+    describing_grid,
+    rule_grids,
+    score_grid,
+    words_grid,
+)
 from trainer.grounding_stage.scores import ScoreFigures
 from trainer.grounding_stage.settings_files import write_settings
 from trainer.grounding_stage.trials import Trials
@@ -27,9 +36,10 @@ from trainer.grounding_stage.trials import Trials
 if TYPE_CHECKING:
     from trainer.stage2 import Stage2
 
-__all__ = ["SCORING", "Measured"]
+__all__ = ["DESCRIBING", "SCORING", "Measured"]
 
 SCORING = "scoring.json"
+DESCRIBING = "describing.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Measured:
     rule: Rule
     """The chosen one."""
     scores: ScoreFigures | None
+    describing: DescribingFigures | None = None
 
     @property
     def temperature(self) -> float:
@@ -88,7 +99,8 @@ class Measured:
         found = [words_grid(self.run.words)]
         found += rule_grids(list(self.figures.values()), self.rule.name)
         found += calibration_grids(self.calibration)
-        return [*found, score_grid(self.scores)] if self.scores else found
+        found += [score_grid(self.scores)] if self.scores else []
+        return [*found, describing_grid(self.describing)] if self.describing else found
 
     def grounding(self) -> dict[str, Any]:
         """What grounding.json holds."""
@@ -140,6 +152,35 @@ class Measured:
             **_made(),
         }
 
+    def describing_settings(self) -> dict[str, Any] | None:
+        """What describing.json holds; None where nothing was measured."""
+        if self.describing is None:
+            return None
+        benchmark = self.run.benchmark
+        return {
+            **self.describing.to_json(),
+            "data": {
+                "name": benchmark.name,
+                "split": benchmark.split,
+                "sha256": benchmark.digest,
+            },
+            **_made(),
+        }
+
+    def generation(self) -> dict[str, Any] | None:
+        """What generation_config.json holds: as it was, and the bias; None where there is none."""
+        if self.describing is None:
+            return None
+        file = self.run.auditor.folder.path / GENERATION
+        if file.is_file():
+            settings = json.loads(file.read_text(encoding="utf-8"))
+        else:  # an adapter's are its base's
+            settings = self.run.auditor.load().model.generation_config.to_diff_dict()
+        ours = self.describing.sequences
+        known = [ids for ids, _ in ours]
+        kept = [one for one in settings.get("sequence_bias") or () if one[0] not in known]
+        return {**settings, "sequence_bias": [*kept, *ours]}
+
     def write(self) -> list[Path]:
         """Write the settings into the model's folder, or the copy of it.
 
@@ -150,6 +191,9 @@ class Measured:
         scoring = self.scoring()
         if scoring is not None:
             files[SCORING] = scoring
+        describing, generation = self.describing_settings(), self.generation()
+        if describing is not None and generation is not None:
+            files |= {DESCRIBING: describing, GENERATION: generation}
         return write_settings(self.run.auditor.folder, self.run.target, files)
 
     @cached_property

@@ -6,11 +6,12 @@ from trainer.evaluate.bins import Bin
 from trainer.evaluate.table import Grid
 from trainer.evaluate.values import Value
 from trainer.grounding_stage.calibration import Calibration
+from trainer.grounding_stage.describing import DescribingFigures
 from trainer.grounding_stage.figures import RuleFigures
 from trainer.grounding_stage.scores import ScoreFigures
 from trainer.grounding_stage.words import ClosedSet
 
-__all__ = ["calibration_grids", "rule_grids", "score_grid", "words_grid"]
+__all__ = ["calibration_grids", "describing_grid", "rule_grids", "score_grid", "words_grid"]
 
 _TASKS = {"ground_dao": "DAO-G", "ground_hyd": "HyD-G", "ground_sid": "SiD-G"}
 
@@ -105,6 +106,28 @@ def score_grid(found: ScoreFigures) -> Grid:
     ]
     return Grid(
         f"Scores against opinions, {found.photos:,} photos", ["", "with 95% interval"], rows
+    )
+
+
+def describing_grid(found: DescribingFigures) -> Grid:
+    """How readily descriptions say that nothing is wrong."""
+    rows = [
+        ["bias", f'{found.bias:+.2f} at "{found.opening}"', "0"],
+        [
+            f"clean called so, of {found.clean:,}",
+            _both(found.clean_found),
+            _both(found.clean_found_before),
+        ],
+        [
+            f"moderate or severe not called clean, of {found.faulty:,}",
+            _both(found.faults_found),
+            _both(found.faults_found_before),
+        ],
+    ]
+    return Grid(
+        f"Descriptions, {found.recall:.0%} of such faults to be found",
+        ["", "with 95% interval", "without bias"],
+        rows,
     )
 
 
