@@ -30,6 +30,9 @@ __all__ = ["Work", "check_ray", "joined", "run", "run_numbers", "stopped"]
 _BLOCK = 8 << 10
 """Bytes of a block, beyond which Ray Data closes it: some thirty names, or a batch of photos, which
 is a row. It would gather 128 MiB otherwise: half a million names, before the first is decoded."""
+_AHEAD = 10.0
+"""So many times what a step has in hand may lie before it. Ray's own 2 did not hold lists back: one
+more block is let through each time a step after it seems to starve."""
 _NICENESS = "RAY_worker_niceness"
 _HINT_KEPT = "run the same again: what was committed is kept"
 
@@ -285,9 +288,8 @@ def _set_up(*, own: bool, debug: bool) -> None:
         # As a local run; Ray would let every other program go first.
         os.environ.setdefault(_NICENESS, "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # A step waits once more lies before the next one than a few times what that has in hand. Ray
-    # would let half of the object store fill up first; names fill the driver before, which holds
-    # small blocks itself.
+    # A step waits once enough lies before the next one (`_AHEAD`). Ray would let half of the object
+    # store fill up first; names fill the driver before, which holds small blocks itself.
     os.environ.setdefault("RAY_DATA_DOWNSTREAM_CAPACITY_OBJECT_STORE_BUDGET_UTIL_THRESHOLD", "0")
 
 
@@ -315,6 +317,7 @@ def _set_data_up(*, quiet: bool, level: int) -> None:
     context.execution_options.verbose_progress = False
     context.print_on_execution_start = False
     context.enable_auto_log_stats = False
+    context.downstream_capacity_backpressure_ratio = _AHEAD
     context.target_max_block_size = _BLOCK
     logging.getLogger("ray.data").setLevel(level)
     # Where stdout is no terminal, progress comes as lines.
