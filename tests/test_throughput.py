@@ -11,7 +11,7 @@ from tests.throughput import PEERS, PILLOW, Plan, make_photos, prove, run
 from trainer.evaluate.release import SPEED, read_criteria
 
 SMALL = Plan(
-    count=10,  # more than a batch
+    count=20,  # several batches, or a quick machine writes all of them at once
     rounds=1,
     large=(800, 600),
     small=(256, 192),

@@ -24,7 +24,7 @@ ALLOWED = frozenset(
         # what is measured, and how much of it
         *("split", "tasks", "limit", "scale", "size", "seed", "baselines", "peers", "side"),
         *("regions", "edges", "count", "all", "words", "points", "negative", "mask-choice"),
-        *("choose", "dry-run", "skip-bad"),
+        *("choose", "recall", "dry-run", "skip-bad"),
     }
 )
 
