@@ -11,7 +11,7 @@ copy; questions of several photos go through the model together. Rows of a batch
 
 import functools
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,13 +81,16 @@ class Biases:
             same = self._after.setdefault(len(ids) - 1, {})
             same.setdefault(tuple(ids[:-1]), []).append((ids[-1], bias))
 
-    def likeliest(self, numbers: Tensor, before: Sequence[Sequence[int]]) -> Tensor:
+    def likeliest(self, numbers: Tensor, before: Iterable[Sequence[int]]) -> Tensor:
         """The token of each row, (rows,).
 
         Args:
             numbers: (rows, vocabulary) logits; they stay as they are.
-            before: all tokens of each row so far, its question's among them.
+            before: all tokens of each row so far, its question's among them; not asked for where
+                nothing is added.
         """
+        if not self._after:
+            return numbers.argmax(dim=-1)
         biased = numbers
         for row, ids in enumerate(before):
             for length, known in self._after.items():
@@ -166,7 +169,7 @@ def decode(
         placed = positions.expand(3, -1, -1) if several else positions
         told = _forward(model, cache, attention_mask=mask, position_ids=placed, **step)
         numbers = told[:, -1].float()
-        before = [row.ids + own for row, own in zip(rows, tokens, strict=True)]
+        before = (row.ids + own for row, own in zip(rows, tokens, strict=True))
         chosen = biases.likeliest(numbers, before)
         heard, words = numbers.cpu().numpy(), chosen.tolist()
         for row in tuple(going):

@@ -140,15 +140,18 @@ class LanguageModel:
         eyes: its way of seeing.
         folder: where it was loaded from.
         revision: which weights these are.
+
+    Raises:
+        ValueError: `sequence_bias` of the model's generation_config.json is not in its form.
     """
 
     def __init__(self, *, model: Any, eyes: Eyes, folder: Path, revision: str) -> None:
+        from spider_cli.decoding import Biases
+
         self.model = model
         self.eyes = eyes
         self.folder = folder
         self.revision = revision
-        from spider_cli.decoding import Biases
-
         ends = model.generation_config.eos_token_id
         if ends is None:
             ends = eyes.tokenizer.eos_token_id

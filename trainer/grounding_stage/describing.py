@@ -143,7 +143,8 @@ def measure_describing(
             [answer] = model.ask([Ask(look, question)])
             told.append(_told(about[opened.cases[0].photo], answer))
         step()
-    assert look is not None
+    if look is None:
+        raise UsageError(f"{benchmark.name}: none of its photos can be opened", code="no_cases")
     opening = opening_of(told)
     wordings = {question, *(auditor.worded("describe", one) for one in _wordings(benchmark))}
     questions = tuple(sorted({asked_as(model, look, one) for one in wordings}))

@@ -16,6 +16,7 @@ from spider_cli.grounding_file import GROUNDING, VERSION
 from spider_cli.lmm import GENERATION
 from spider_cli.rules import PAPER, Rule
 from spider_cli.weights.revision import revision_of
+from trainer.evaluate.benchmark import Benchmark
 from trainer.evaluate.resampling import Resampler
 from trainer.evaluate.table import Grid
 from trainer.grounding_stage.asking import Question
@@ -115,9 +116,7 @@ class Measured:
                 "revision": revision_of(run.segmenter_folder),
             },
             "data": {
-                "name": run.benchmark.name,
-                "split": run.benchmark.split,
-                "sha256": run.benchmark.digest,
+                **_names(run.benchmark),
                 "photos": len(self.trials.shots),
                 "questions": len(questions),
                 "groups": len({one.case.cluster for one in questions}),
@@ -144,11 +143,7 @@ class Measured:
             **self.scores.to_json(),
             "validation_srcc": round(self.scores.srcc.value, 4),
             "validation_photos": self.scores.photos,
-            "data": {
-                "name": benchmark.name,
-                "split": benchmark.split,
-                "sha256": benchmark.digest,
-            },
+            "data": _names(benchmark),
             **_made(),
         }
 
@@ -156,14 +151,9 @@ class Measured:
         """What describing.json holds; None where nothing was measured."""
         if self.describing is None:
             return None
-        benchmark = self.run.benchmark
         return {
             **self.describing.to_json(),
-            "data": {
-                "name": benchmark.name,
-                "split": benchmark.split,
-                "sha256": benchmark.digest,
-            },
+            "data": _names(self.run.benchmark),
             **_made(),
         }
 
@@ -207,6 +197,11 @@ def _pair(questions: Sequence[Question], axis: str, truth: str) -> tuple[Any, An
     chi = np.array([getattr(one.evidence[PAPER.words], axis) for one in questions])
     true = np.array([one.centre[index] for one in questions])
     return chi, true if truth == "place" else (true >= 0.5).astype(np.float64)
+
+
+def _names(benchmark: Benchmark) -> dict[str, str]:
+    """Which data."""
+    return {"name": benchmark.name, "split": benchmark.split, "sha256": benchmark.digest}
 
 
 def _made() -> dict[str, str]:
