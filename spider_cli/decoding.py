@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, SequenceBiasLogitsProcessor
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
-__all__ = ["Biases", "Opening", "Row", "decode", "read_openings"]
+__all__ = ["Biases", "Opening", "Row", "decode", "follow", "read_openings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +142,8 @@ def decode(
         Of each row its tokens, with the end token where it came to one, and the raw logits of its
         steps, (tokens, vocabulary).
     """
-    given = [row.opening.shared(row.ids) for row in rows]
-    tails = [row.ids[count:] for row, count in zip(rows, given, strict=True)]
-    longest = max(map(len, tails))
-    device = rows[0].opening.positions.device
-    cache = _joined(rows, given)
-    mask = torch.tensor(
-        [
-            [0] * (max(given) - count) + [1] * count + [0] * (longest - len(tail)) + [1] * len(tail)
-            for count, tail in zip(given, tails, strict=True)
-        ],
-        device=device,
-    )
-    ids = torch.tensor([[pad] * (longest - len(tail)) + tail for tail in tails], device=device)
-    last = torch.stack(
-        [row.opening.positions[..., :count].max() for row, count in zip(rows, given, strict=True)]
-    ) + torch.tensor([len(tail) for tail in tails], device=device)
-    # Counted from the end, since all rows end together.
-    positions = (last[:, None] - torch.arange(longest - 1, -1, -1, device=device)).clamp_min(0)
+    cache, mask, positions, step = _begun(rows, pad)
     several = rows[0].opening.positions.ndim > 1
-    step: dict[str, Any] = {"input_ids": ids, **_features(rows)}
     tokens: list[list[int]] = [[] for _ in rows]
     logits: list[list[npt.NDArray[np.float32]]] = [[] for _ in rows]
     going = set(range(len(rows)))
@@ -186,10 +168,56 @@ def decode(
     return tokens, [np.stack(one) for one in logits]
 
 
-def _forward(model: Any, cache: DynamicCache, **inputs: Any) -> Tensor:
-    """Logits at the last position, (rows, 1, vocabulary); the cache grows."""
+def follow(
+    model: Any, rows: Sequence[Row], lengths: Sequence[int], *, pad: int
+) -> list[npt.NDArray[np.float32]]:
+    """What the model would say along answers that are given.
+
+    Args:
+        rows: each with its answer at its end.
+        lengths: of the answers, in tokens.
+        pad: stands where there is nothing.
+
+    Returns:
+        Of each row the logits at each token of its answer and at what comes after it,
+        (length + 1, vocabulary).
+    """
+    cache, mask, positions, step = _begun(rows, pad)
+    placed = positions.expand(3, -1, -1) if rows[0].opening.positions.ndim > 1 else positions
+    keep = max(lengths) + 1
+    told = _forward(model, cache, keep=keep, attention_mask=mask, position_ids=placed, **step)
+    logits = told.float().cpu().numpy()
+    return [row[-length - 1 :] for row, length in zip(logits, lengths, strict=True)]
+
+
+def _begun(rows: Sequence[Row], pad: int) -> tuple[DynamicCache, Tensor, Tensor, dict[str, Any]]:
+    """What the model is given first: the openings; attention mask, positions (rows, longest) and
+    tokens of what comes after them."""
+    given = [row.opening.shared(row.ids) for row in rows]
+    tails = [row.ids[count:] for row, count in zip(rows, given, strict=True)]
+    longest = max(map(len, tails))
+    device = rows[0].opening.positions.device
+    cache = _joined(rows, given)
+    mask = torch.tensor(
+        [
+            [0] * (max(given) - count) + [1] * count + [0] * (longest - len(tail)) + [1] * len(tail)
+            for count, tail in zip(given, tails, strict=True)
+        ],
+        device=device,
+    )
+    ids = torch.tensor([[pad] * (longest - len(tail)) + tail for tail in tails], device=device)
+    last = torch.stack(
+        [row.opening.positions[..., :count].max() for row, count in zip(rows, given, strict=True)]
+    ) + torch.tensor([len(tail) for tail in tails], device=device)
+    # Counted from the end, since all rows end together.
+    positions = (last[:, None] - torch.arange(longest - 1, -1, -1, device=device)).clamp_min(0)
+    return cache, mask, positions, {"input_ids": ids, **_features(rows)}
+
+
+def _forward(model: Any, cache: DynamicCache, *, keep: int = 1, **inputs: Any) -> Tensor:
+    """Logits at the last positions, (rows, keep, vocabulary); the cache grows."""
     name = _cache_name(model.__class__)
-    out = model(**inputs, **{name: cache}, use_cache=True, logits_to_keep=1)
+    out = model(**inputs, **{name: cache}, use_cache=True, logits_to_keep=keep)
     logits: Tensor = out.logits
     return logits
 

@@ -142,6 +142,18 @@ class EndpointModel:
 
         return together(_told(one), asks, self.at_once)
 
+    def likelihoods(self, asks: Sequence[Ask], text: str) -> list[float]:
+        """Servers tell how likely the words are that they say, not what others would be.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "a server does not tell how likely an answer is that it does not give",
+            hint="take another --rule, or a model whose folder is here",
+            code="model_unfit",
+        )
+
     def choice(self, ask: Ask, words: Sequence[str], plain: str) -> "Choice":
         """One of several words: as the forced start goes on, or else asked for.
 

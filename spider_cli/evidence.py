@@ -61,6 +61,9 @@ class Speaker(Protocol):
     ) -> Sequence[Chi | Fault]:
         """chi of each word right after each ask's forced start."""
 
+    def likelihoods(self, asks: Sequence[Ask], text: str) -> Sequence[float]:
+        """Log-probability that the answer to each ask is this text, and no more than it."""
+
 
 def evidence_of(
     model: Speaker, asked: Sequence[Asked], rule: Rule, *, batch_size: int = 8

@@ -6,16 +6,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from spider_cli.asking_back import (
+    beforehand,
+    best,
+    candidates,
+    faults_said,
+    questions_back,
+)
 from spider_cli.evidence import Asked, Evidence, Fault, Speaker, evidence_of, evidences_of
-from spider_cli.lmm import Answer, Look
+from spider_cli.lmm import Answer, Ask, Look
 from spider_cli.masks import box_of_mask, encode_mask
 from spider_cli.photos import Photo
-from spider_cli.prompts import cell_shares, expected_point
+from spider_cli.prompts import Point, cell_shares, expected_point
 from spider_cli.reading import says_nothing, says_whole
 from spider_cli.results import Grounding
 from spider_cli.rules import PAPER, Rule
 from spider_cli.segmenter import Segment, Segmenter
 from spider_cli.text_to_point import closed_set
+from spider_cli.zero_shot import Task
 
 __all__ = ["Grounder", "Reading"]
 
@@ -49,6 +57,7 @@ class Grounder:
         segmenter: gives the segmenter when the first mask is needed.
         temperature: of eq. 2, from the model folder.
         rule: from the model folder; the paper's when not given.
+        worded: a question as the model is asked it, for a rule that asks.
     """
 
     def __init__(
@@ -57,11 +66,13 @@ class Grounder:
         segmenter: Callable[[], Segmenter],
         temperature: float,
         rule: Rule = PAPER,
+        worded: Callable[[Task, str], str] = lambda task, question: question,
     ) -> None:
         self.model = model
         self.segmenter = segmenter
         self.temperature = temperature
         self.rule = rule
+        self.worded = worded
 
     def gathered(self, asked: Sequence[Asked]) -> list[Asked]:
         """The same, with what their words say of the place: what an answer does not say is asked
@@ -120,8 +131,11 @@ class Grounder:
                 pixels=pixels,
             )
         reading = self.read(look, question, answer, evidence)
-        point = expected_point(list(reading.horizontal), list(reading.vertical), width, height)
-        segment = self.segment(photo, reading)
+        if self.rule.mask == "asked":
+            segment, point = self._asked_back(photo, look, text, reading)
+        else:
+            segment = self.segment(photo, reading)
+            point = expected_point(list(reading.horizontal), list(reading.vertical), width, height)
         return Grounding(
             question=question,
             answer=text,
@@ -147,6 +161,28 @@ class Grounder:
         qualities = [one.quality for one in proposals]
         shares = [cell_shares(one.mask, len(vertical), len(horizontal)) for one in proposals]
         return proposals[self.rule.choose(qualities, shares, vertical, horizontal)]
+
+    def _asked_back(
+        self, photo: Photo, look: Look, said: str, reading: Reading
+    ) -> tuple[Segment, Point]:
+        """The mask of the region that shows what was said, and the point that gave it."""
+        segmenter = self.segmenter()
+        found = candidates(segmenter, segmenter.embed(photo.pixels))
+        weights = beforehand(found, list(reading.horizontal), list(reading.vertical))
+        faults = faults_said(said)
+
+        def ask(due: list[int]) -> Sequence[float]:
+            if not faults:
+                return [0.0] * len(due)
+            few = [found[number] for number in due]
+            asks = [
+                Ask(look, self.worded("refer_short", question))
+                for question in questions_back(few, photo.width, photo.height)
+            ]
+            return self.model.likelihoods(asks, faults)
+
+        chosen = found[best(weights, ask)]
+        return chosen.whole(), chosen.point
 
     def read(
         self, look: Look, question: str, answer: Answer, evidence: Evidence | Fault | None = None

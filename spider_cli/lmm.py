@@ -7,7 +7,7 @@ Every model goes through this file: nano and an 8-billion-parameter checkpoint d
 import json
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -25,7 +25,7 @@ from spider_cli.weights.revision import revision_of
 if TYPE_CHECKING:
     import torch
 
-    from spider_cli.decoding import Opening
+    from spider_cli.decoding import Opening, Row
     from spider_cli.evidence import Asked
     from spider_cli.scoring import LevelReader
 
@@ -206,11 +206,42 @@ class LanguageModel:
 
         return words_after(self, asks, words, batch_size)
 
+    def likelihoods(self, asks: Sequence[Ask], text: str) -> list[float]:
+        """Log-probability that the answer to each ask is this text, and no more than it."""
+        from spider_cli.likelihoods import likelihoods
+
+        return likelihoods(self, asks, text)
+
     def scorer(self, temperature: float, question: str) -> "LevelReader":
         """What gives photos their scores; `question` is what is asked."""
         from spider_cli.scoring import LevelReader
 
         return LevelReader(self, temperature, question)
+
+    def logits_along(self, asks: Sequence[Ask]) -> list[npt.NDArray[np.float32]]:
+        """Logits at each token of each ask's forced start, and at what comes after it:
+        (tokens + 1, vocabulary) of each."""
+        import torch
+
+        starts = [self.eyes.forced(ask) for ask in asks]
+        with torch.inference_mode():
+            if not self.eyes.shares:
+                return [
+                    np.stack(
+                        [self._afresh([begun], 1)[1][0][0] for begun in _beginnings(ask, start)]
+                    )
+                    for ask, start in zip(asks, starts, strict=True)
+                ]
+            from spider_cli.decoding import follow
+
+            return follow(self.model, self._rows(asks), list(map(len, starts)), pad=self._pad_id())
+
+    def _rows(self, asks: Sequence[Ask]) -> "list[Row]":
+        """Asks as tokens after their looks' openings, which are read where they are not yet."""
+        from spider_cli.decoding import Row
+
+        self._read_openings([ask.look for ask in asks])
+        return [Row(*self.eyes.row(ask), self._openings[ask.look]) for ask in asks]
 
     def _greedy(self, asks: Sequence[Ask], most: int) -> Greedy:
         """Of each ask the likeliest tokens, at most so many, and the raw logits they came from."""
@@ -219,12 +250,10 @@ class LanguageModel:
         with torch.inference_mode():
             if not self.eyes.shares:
                 return self._afresh(asks, most)
-            from spider_cli.decoding import Row, decode
+            from spider_cli.decoding import decode
 
-            self._read_openings([ask.look for ask in asks])
-            rows = [Row(*self.eyes.row(ask), self._openings[ask.look]) for ask in asks]
             return decode(
-                self.model, rows, most=most, ends=self.end_ids, pad=self._pad_id(),
+                self.model, self._rows(asks), most=most, ends=self.end_ids, pad=self._pad_id(),
                 biases=self._biases,
             )  # fmt: skip
 
@@ -297,6 +326,12 @@ class LanguageModel:
             pieces.append(text[len(done) :] if text.startswith(done) else "")
             done = text if text.startswith(done) else done
         return Answer(done, tuple(ids), tuple(pieces), logits[:length])
+
+
+def _beginnings(ask: Ask, start: Sequence[int]) -> Iterator[Ask]:
+    """The ask with none of its forced start, with one token, and so on to all of them."""
+    for end in range(len(start) + 1):
+        yield replace(ask, prefix="", prefix_ids=tuple(start[:end]))
 
 
 def padded(rows: Sequence[list[int]], pad: int, device: "torch.device") -> "dict[str, Any]":

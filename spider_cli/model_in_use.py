@@ -262,7 +262,13 @@ class ModelInUse:
         chosen, temperature = self.plan.rule, self.temperature("grounding")
         if rule is not None and rule != chosen:
             chosen, temperature = rule, self.plan.with_rule(rule).temperature
-        return Grounder(self.open(), segmenter or self.load_segmenter, temperature, chosen)
+        return Grounder(
+            self.open(),
+            segmenter or self.load_segmenter,
+            temperature,
+            chosen,
+            worded=self.worded,
+        )
 
     def temperature(self, task: Literal["grounding", "scoring"]) -> float:
         """Temperature of a task's closed sets of words, as the model's folder has it; else 1."""

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Negative: TypeAlias = Literal["none", "mirrored", "least"]
-Mask: TypeAlias = Literal["iou", "agreement", "first"]
+Mask: TypeAlias = Literal["iou", "agreement", "first", "asked"]
 NEGATIVES: tuple[Negative, ...] = get_args(Negative)
 MASKS: tuple[Mask, ...] = get_args(Mask)
 
@@ -81,7 +81,8 @@ class Rule:
     of the least likely part of the photo."""
     mask: Mask = "iou"
     """Of the segmenter's proposals: the one of the best predicted IoU; the one that lies best where
-    the answer says; the first."""
+    the answer says; the first. "asked": of the regions at points all over the photo the one that
+    may be meant (`asking_back`); the words' own point is not asked with."""
     seed: int = 0
     """Of drawn points."""
 
@@ -108,6 +109,9 @@ class Rule:
                 raise ValueError(
                     f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}"
                 )
+
+        if self.mask == "asked" and (self.points > 1 or self.negative != "none"):
+            raise ValueError('mask "asked" has points of its own: no others, and no negative one')
 
     @property
     def name(self) -> str:
@@ -164,7 +168,7 @@ class Rule:
         vertical: Sequence[float],
         horizontal: Sequence[float],
     ) -> int:
-        """Index of the proposal to take.
+        """Index of the proposal to take, of those for `prompt`.
 
         Args:
             qualities: each proposal's predicted IoU.

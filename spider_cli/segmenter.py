@@ -3,20 +3,25 @@
 The photo is embedded once, then any number of prompts asked.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spider_cli.masks import box_of_mask
 from spider_cli.weights.loading import explained, load_whole
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Embedding", "Segment", "Segmenter", "load_segmenter"]
+__all__ = ["Candidate", "Embedding", "Segment", "Segmenter", "load_segmenter"]
+
+_SMALL = 256
+"""Longest side of a candidate's mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,31 @@ class Segment:
     """(height, width) in 0-1."""
     quality: float
     """The segmenter's own estimate of the mask's IoU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The mask of one point among many, small until it is wanted."""
+
+    point: tuple[float, float]
+    """``(x, y)`` in pixels of the photo."""
+    mask: npt.NDArray[np.bool_]
+    """(height, width) of the photo shrunk to at most 256 pixels a side."""
+    quality: float
+    """The segmenter's own estimate of the mask's IoU."""
+    size: tuple[int, int]
+    """Height and width of the photo."""
+    whole: Callable[[], Segment] = field(repr=False)
+    """Makes it at the photo's own size."""
+
+    def box(self) -> tuple[int, int, int, int]:
+        """``(x1, y1, x2, y2)`` in pixels of the photo, end-exclusive; all of it where the mask is
+        empty."""
+        height, width = self.size
+        x1, y1, x2, y2 = box_of_mask(self.mask) or (0, 0, *self.mask.shape[::-1])
+        down, across = height / self.mask.shape[0], width / self.mask.shape[1]
+        left, top = int(x1 * across), int(y1 * down)
+        return left, top, max(round(x2 * across), left + 1), max(round(y2 * down), top + 1)
 
 
 class Segmenter:
@@ -125,6 +155,41 @@ class Segmenter:
                 masks = [self._full(embedding, out, prompt, number) for number in range(count)]
             yield masks
 
+    def regions_at(
+        self, embedding: Embedding, points: Sequence[tuple[float, float]]
+    ) -> list[Candidate]:
+        """What `segment` gives for each of many points, at a fraction of the cost."""
+        import torch
+        from torch.nn import functional as F
+
+        with torch.inference_mode():
+            out = self._decode(embedding, [[point] for point in points], [1])
+            best = out.iou_scores[0].argmax(dim=-1)
+            each = torch.arange(len(points), device=best.device)
+            low = out.pred_masks[0, each, best].float()[:, None]
+            side = min(self._side(), _SMALL)
+            low = F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
+            height, width = (
+                max(1, round(length * side / self._side())) for length in embedding.resized
+            )
+            probability = low[:, 0, :height, :width].sigmoid().cpu().numpy()
+            quality = out.iou_scores[0, each, best].tolist()
+
+        def whole(number: int) -> Segment:
+            with torch.inference_mode():
+                return self._full(embedding, out, number, int(best[number]))
+
+        return [
+            Candidate(
+                point,
+                probability[number] >= _cut(probability[number]),
+                quality[number],
+                embedding.original,
+                functools.partial(whole, number),
+            )
+            for number, point in enumerate(points)
+        ]
+
     def _decode(
         self,
         embedding: Embedding,
@@ -161,8 +226,9 @@ class Segmenter:
         full = F.interpolate(full, size=embedding.original, mode="bilinear", align_corners=False)
         probability = full[0, 0].sigmoid_().cpu().numpy()
         quality = float(out.iou_scores[0, prompt, proposal])
-        cut = min(0.5, max(float(probability.max()) / 2, np.finfo(np.float32).tiny))
-        return Segment(mask=probability >= cut, probability=probability, quality=quality)
+        return Segment(
+            mask=probability >= _cut(probability), probability=probability, quality=quality
+        )
 
     def _small(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The photo, resized as the processor would, which copies it four times on the way."""
@@ -181,6 +247,11 @@ class Segmenter:
     def _side(self) -> int:
         pad: Any = self.image_processor.pad_size
         return int(pad["height"] if isinstance(pad, dict) else pad.height)
+
+
+def _cut(probability: npt.NDArray[np.float32]) -> float:
+    """One half, or half of the peak where that is less: some of the mask is always left."""
+    return min(0.5, max(float(probability.max()) / 2, float(np.finfo(np.float32).tiny)))
 
 
 def _no_sliver(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:

@@ -45,6 +45,7 @@ ALTERNATIVES: tuple[str, ...] = (
     "negative-least",
     "mask-agreement",
     "mask-first",
+    "mask-asked",
 )
 """Rules that `--all` measures beside the paper's."""
 

@@ -15,11 +15,12 @@ from PIL import Image
 from spider_cli.auditor import Auditor
 from spider_cli.boxes import BoxSpec
 from spider_cli.budget import SERVED, default_budget
+from spider_cli.errors import UsageError
 from spider_cli.lmm import Ask
 from spider_cli.photos import named_source, open_photo
 from spider_cli.questions import SCORE_PREFIX, SCORE_QUESTION, ground_question
 from spider_cli.results import Grounding, Record, Score, WordedGrounding, WordedScore
-from spider_cli.rules import rule_named
+from spider_cli.rules import PAPER, rule_named
 from spider_cli.vocabulary import LEVELS
 from tests.mouth import Mouth
 from tests.openai_server import Fault, OpenAIServer, Request, Spoken
@@ -42,6 +43,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def local() -> Auditor:
     auditor = Auditor("nano", device="cpu")
     auditor.load()
+    auditor.plan = auditor.plan.with_rule(PAPER)  # servers cannot be asked back
     return auditor
 
 
@@ -184,6 +186,24 @@ def test_points_that_are_asked_for(
     [found] = regions(auditor.ground(paths[:1], QUESTION, rule=chosen))
     assert (expected.answer, expected.probed) == (found.answer, found.probed) == (answer, True)
     assert found.point == pytest.approx(expected.point, abs=1.0)
+
+
+def test_a_server_cannot_be_asked_back(
+    server: OpenAIServer, served: Served, paths: list[str]
+) -> None:
+    """How likely an answer is that it does not give, it does not tell."""
+    auditor = served()
+    [mouth] = server.replies
+    assert callable(mouth)
+
+    def reply(request: Request) -> Any:
+        said = request.messages[-1]["role"] == "user"
+        return "It shows severe noise." if said else mouth(request)
+
+    server.replies = [reply]
+    with pytest.raises(UsageError, match="does not tell how likely an answer is") as caught:
+        list(auditor.ground(paths[:1], QUESTION, rule=rule_named("mask-asked")))
+    assert "--rule" in caught.value.hint
 
 
 def test_places_are_asked_for_together(

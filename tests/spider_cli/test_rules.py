@@ -12,12 +12,15 @@ from spider_cli.prompts import drawn_points, least_likely_point, mirrored_point
 from spider_cli.rules import MASKS, NEGATIVES, PAPER, WORDS, Rule, rule_named
 
 RULES = st.builds(
-    lambda words, points, negative, mask: Rule(
-        vertical=words[0], horizontal=words[1], points=points, negative=negative, mask=mask
+    lambda words, prompt, mask: Rule(
+        vertical=words[0],
+        horizontal=words[1],
+        points=1 if mask == "asked" else prompt[0],
+        negative="none" if mask == "asked" else prompt[1],
+        mask=mask,
     ),
     st.sampled_from(list(WORDS.values())),
-    st.integers(1, 16),
-    st.sampled_from(NEGATIVES),
+    st.tuples(st.integers(1, 16), st.sampled_from(NEGATIVES)),
     st.sampled_from(MASKS),
 )
 
@@ -68,7 +71,15 @@ def test_an_unknown_rule(name: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["points-1000", "points-0", "thirds+centre", "mask-iou+mask-first"]
+    "name",
+    [
+        "points-1000",
+        "points-0",
+        "thirds+centre",
+        "mask-iou+mask-first",
+        "points-3+mask-asked",
+        "negative-least+mask-asked",
+    ],
 )
 def test_a_rule_that_cannot_be(name: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -290,6 +290,33 @@ def test_prompts_together_are_as_alone(segmenter: Segmenter) -> None:
             assert np.abs(one.probability - other.probability).max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [(70, 90), (500, 300), (3, 900)])
+def test_regions_at_many_points_are_those_of_each(
+    segmenter: Segmenter, size: tuple[int, int]
+) -> None:
+    """Small ones cost little; whole ones are what `segment` makes of the point."""
+    embedding = segmenter.embed(photo(*size))
+    height, width = size
+    points = [(x * width, y * height) for x, y in ((0.2, 0.1), (0.5, 0.5), (0.9, 0.7))]
+    found = segmenter.regions_at(embedding, points)
+    assert [one.point for one in found] == points
+    for one, point in zip(found, points, strict=True):
+        alone, whole = segmenter.segment(embedding, point), one.whole()
+        assert one.quality == whole.quality == pytest.approx(alone.quality, abs=1e-4)
+        assert np.abs(whole.probability - alone.probability).max() < 1e-3
+        assert max(one.mask.shape) <= 256
+        rows, columns = (
+            np.minimum((np.arange(own) + 0.5) * small / own, small - 1).astype(int)
+            for own, small in zip(size, one.mask.shape, strict=True)
+        )
+        as_large = one.mask[np.ix_(rows, columns)]
+        assert (as_large == whole.mask).mean() > 0.9
+        x1, y1, x2, y2 = one.box()
+        assert 0 <= x1 < x2 <= width
+        assert 0 <= y1 < y2 <= height
+        assert np.count_nonzero(whole.mask[y1:y2, x1:x2]) >= 0.9 * np.count_nonzero(whole.mask)
+
+
 def test_labels_and_more_points_matter(segmenter: Segmenter) -> None:
     embedding = segmenter.embed(photo(70, 90))
     one, other = POINTS[1], POINTS[0]

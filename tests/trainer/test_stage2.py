@@ -146,7 +146,9 @@ def test_every_rule_is_measured_and_the_papers_written(model: Path, data: Path, 
     assert manifest["files"]["grounding.json"]["size"] == size
 
 
-@pytest.mark.parametrize("name", ["paper", "negative-least", "centre+mask-agreement"])
+@pytest.mark.parametrize(
+    "name", ["paper", "negative-least", "centre+mask-agreement", "mask-asked", "thirds+mask-asked"]
+)
 def test_ground_does_what_was_measured(model: Path, data: Path, says: Any, name: str) -> None:
     """The overlaps of the chosen rule are those of the masks that `spider ground` gives."""
     says(PLACE)

@@ -217,7 +217,7 @@ def stage2(
         typer.Option(
             metavar="KIND",
             help="Measure another choice among the segmenter's masks (repeatable): agreement with "
-            "the answer's words, or first.",
+            "the answer's words; first; or asked, the region that shows what the answer said.",
         ),
     ] = None,
     choose: Annotated[

@@ -5,20 +5,21 @@ Embeddings lie in a passing folder, one file a photo, and come back one at a tim
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from spider_cli.asking_back import candidates, faults_said, questions_back
 from spider_cli.auditor import Auditor
 from spider_cli.evidence import Asked, Evidence, evidence_of
-from spider_cli.lmm import Ask
+from spider_cli.lmm import Ask, Look
 from spider_cli.masks import decode_mask, encode_mask
 from spider_cli.reading import says_nothing, says_whole
 from spider_cli.results import Mask
 from spider_cli.rules import Rule
-from spider_cli.segmenter import Embedding, Segmenter
+from spider_cli.segmenter import Candidate, Embedding, Segmenter
 from trainer.datasets.schema import Item
 from trainer.evaluate.asking import asked_of
 from trainer.evaluate.benchmark import Benchmark
@@ -44,6 +45,9 @@ class Question:
     target: Mask
     centre: tuple[float, float]
     """Centre of the true region's area, as fractions of width and height."""
+    asked_back: tuple[float, ...] = ()
+    """Of each of the photo's candidates, how likely the model says of it what the answer says
+    (logarithms); only where a rule goes by it."""
 
     def truth(self) -> BoolMask:
         """(height, width) mask of the true region."""
@@ -114,27 +118,33 @@ def ask_all(
         store: gets the embedding of each photo of which an answer names a place.
         step: called after each photo.
     """
+    rules = list(rules)
     sets = {rule.words: rule for rule in rules}
+    back = any(rule.mask == "asked" for rule in rules)
     wanted = {case.id for case in cases}
     found: list[Shot] = []
     for opened in benchmark.photos({case.photo for case in cases}):
         if opened.item is not None:
             own = [case for case in opened.cases if case.id in wanted]
-            questions = tuple(_ask(auditor, opened.item, own, list(sets.values())))
             pixels = opened.item.sample.pixels
             height, width = pixels.shape[:2]
+            [look] = auditor.load().look([pixels])
+            questions = tuple(_ask(auditor, opened.item, look, own, list(sets.values())))
             if any(one.said == "place" for one in questions):
-                store.put(own[0].photo, segmenter.embed(pixels))
+                embedding = segmenter.embed(pixels)
+                store.put(own[0].photo, embedding)
+                if back:
+                    regions = candidates(segmenter, embedding)
+                    questions = tuple(_asked_back(auditor, look, one, regions) for one in questions)
             found.append(Shot(own[0].photo, (height, width), questions))
         step()
     return found
 
 
 def _ask(
-    auditor: Auditor, item: Item, cases: Sequence[Case], rules: Sequence[Rule]
+    auditor: Auditor, item: Item, look: Look, cases: Sequence[Case], rules: Sequence[Rule]
 ) -> Iterator[Question]:
     model, size = auditor.load(), auditor.batch_size
-    [look] = model.look([item.sample.pixels])
     asks = [Ask(look, asked_of(auditor, case)) for case in cases]
     answers = [
         answer
@@ -158,6 +168,27 @@ def _ask(
         yield Question(
             case, answer.text.strip(), what, evidence[case.id], encode_mask(mask), _centre(mask)
         )
+
+
+def _asked_back(
+    auditor: Auditor, look: Look, question: Question, regions: Sequence[Candidate]
+) -> Question:
+    if question.said != "place":
+        return question
+    faults = faults_said(question.answer)
+    if not faults:
+        return replace(question, asked_back=(0.0,) * len(regions))
+    asks = [
+        Ask(look, auditor.worded("refer_short", text))
+        for text in questions_back(regions, *look.size)
+    ]
+    model, size = auditor.load(), auditor.batch_size
+    told = [
+        likelihood
+        for start in range(0, len(asks), size)
+        for likelihood in model.likelihoods(asks[start : start + size], faults)
+    ]
+    return replace(question, asked_back=tuple(told))
 
 
 def _said(text: str) -> Said:

@@ -5,15 +5,16 @@ The segmenter answers every prompt once, whichever rules and temperatures come t
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from spider_cli.asking_back import beforehand, best, candidates
 from spider_cli.grounding import Reading
 from spider_cli.prompts import cell_shares
 from spider_cli.rules import Prompt, Rule
-from spider_cli.segmenter import Embedding, Segment, Segmenter
+from spider_cli.segmenter import Candidate, Embedding, Segment, Segmenter
 from trainer.grounding_stage.asking import Question, Shot, Store
 from trainer.metrics import iou
 from trainer.truth import BoolMask
@@ -38,6 +39,20 @@ class _Proposal:
     overlap: float
     quality: float
     shares: dict[tuple[int, int], Numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Regions:
+    """A photo's candidates, whole where they were wanted."""
+
+    found: tuple[Candidate, ...] = ()
+    masks: dict[int, BoolMask] = field(default_factory=dict)
+
+    def mask(self, number: int) -> BoolMask:
+        """At the photo's own size."""
+        if number not in self.masks:
+            self.masks[number] = self.found[number].whole().mask
+        return self.masks[number]
 
 
 class Trials:
@@ -84,9 +99,11 @@ class Trials:
         rows: dict[tuple[str, float], list[float]] = {one: [] for one in due}
         for shot in self.shots:
             placed = any(one.said == "place" for one in shot.questions)
-            embedding = None
+            embedding, regions = None, _Regions()
             if placed and due:
                 embedding = self.store.get(shot.photo, str(self.segmenter.model.device))
+                if any(self.rules[name].mask == "asked" for name, _ in due):
+                    regions = _Regions(tuple(candidates(self.segmenter, embedding)))
             for question in shot.questions:
                 fixed = question.fixed
                 if fixed is not None:
@@ -94,6 +111,8 @@ class Trials:
                         own.append(fixed)
                 elif embedding is not None:
                     for key, overlap in self._tried(question, shot.size, embedding, due):
+                        rows[key].append(overlap)
+                    for key, overlap in self._asked_back(question, regions, due):
                         rows[key].append(overlap)
             step()
         for (name, tau), values in rows.items():
@@ -114,6 +133,8 @@ class Trials:
         readings: dict[tuple[str, float], tuple[list[float], list[float], Prompt]] = {}
         for name, tau in due:
             rule = self.rules[name]
+            if rule.mask == "asked":
+                continue
             read = Reading.of(question.evidence[rule.words], tau)
             vertical, horizontal = list(read.vertical), list(read.horizontal)
             prompt = _snapped(rule.prompt(vertical, horizontal, width, height))
@@ -128,6 +149,22 @@ class Trials:
                 horizontal,
             )
             yield (name, tau), proposals[index].overlap
+
+    def _asked_back(
+        self, question: Question, regions: "_Regions", due: Sequence[tuple[str, float]]
+    ) -> Iterator[tuple[tuple[str, float], float]]:
+        truth = question.truth()
+        overlaps: dict[int, float] = {}
+        for name, tau in due:
+            rule = self.rules[name]
+            if rule.mask != "asked":
+                continue
+            read = Reading.of(question.evidence[rule.words], tau)
+            weights = beforehand(regions.found, list(read.horizontal), list(read.vertical))
+            chosen = best(weights, lambda which: [question.asked_back[i] for i in which])
+            if chosen not in overlaps:
+                overlaps[chosen] = iou(regions.mask(chosen), truth)
+            yield (name, tau), overlaps[chosen]
 
     def _made(
         self, prompts: set[Prompt], embedding: Embedding, truth: BoolMask
