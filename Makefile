@@ -165,7 +165,7 @@ prove-nano: $(STAMP)
 	$(SPIDER) train stage1 nano --out $(OUT)/run --resume $(foreach part,0=photos 1=photos640 2=large 3=opinion, \
 	  --set data.$(firstword $(subst =, ,$(part))).path=$(OUT)/nano-data/$(lastword $(subst =, ,$(part))))
 	$(SPIDER) train stage2 $(OUT)/run/model --segmenter nano --data $(OUT)/nano-data/photos \
-	  --scores $(OUT)/nano-data/opinion
+	  --scores $(OUT)/nano-data/opinion --recall 0.9 --choose mask-asked
 	$(SPIDER) data build $(HELD_OUT) --out $(OUT)/data --size 400 --seed 7 --config docs/benchmark.toml
 	$(SPIDER) eval $(OUT)/data --model $(OUT)/run/model --out $(OUT)/figures
 
