@@ -32,15 +32,17 @@ _NOWHERE = 1e-3
 
 
 def candidates(segmenter: Segmenter, embedding: Embedding) -> list[Candidate]:
-    """The regions at points spread evenly over a photo, each once, the surest of a kind."""
+    """The regions at points spread evenly over a photo, each once, the surest of a kind; at least
+    one, though it may be empty."""
     height, width = embedding.original
     middles = (np.arange(_ACROSS) + 0.5) / _ACROSS
     points: list[Point] = [(float(x * width), float(y * height)) for y in middles for x in middles]
     found: list[Candidate] = []
-    for one in sorted(segmenter.regions_at(embedding, points), key=lambda one: -one.quality):
+    surest = sorted(segmenter.regions_at(embedding, points), key=lambda one: -one.quality)
+    for one in surest:
         if one.mask.any() and not any(_overlap(one.mask, known.mask) > _ALIKE for known in found):
             found.append(one)
-    return found
+    return found or surest[:1]
 
 
 def _overlap(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:

@@ -46,6 +46,20 @@ def test_every_region_once(segmenter: Segmenter, scenes: dict[str, Any]) -> None
                 assert both <= 0.75
 
 
+def test_where_no_region_is_seen_there_is_an_empty_one(segmenter: Segmenter) -> None:
+    nowhere = region((0, 0, 0, 0))
+
+    class Blind(Segmenter):
+        def regions_at(self, embedding: Any, points: Any) -> list[Candidate]:
+            return [nowhere] * len(points)
+
+    blind = Blind(segmenter.model, segmenter.image_processor)
+    embedding = segmenter.embed(np.zeros((40, 80, 3), np.uint8))
+    assert candidates(blind, embedding) == [nowhere]
+    assert nowhere.box() == (0, 0, 800, 400)
+    assert best(beforehand([nowhere], [0.5, 0.5], [0.5, 0.5]), lambda which: [0.0]) == 0
+
+
 def test_the_place_and_the_quality_count() -> None:
     left, right = beforehand([LEFT, RIGHT], [0.9, 0.1], [0.5, 0.5])
     assert left == pytest.approx(np.log(0.9 * 0.5 + 1e-3) + 6 * np.log(0.8))
