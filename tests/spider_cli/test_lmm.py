@@ -184,34 +184,6 @@ def test_log_probability_is_the_sum_along_the_tokens(
     assert nano_model.log_probability(prefixed, (), tokens) == pytest.approx(found, abs=1e-6)
 
 
-def test_how_likely_a_whole_answer_is(
-    nano_model: LanguageModel, asks: list[Ask], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of several asks at once: the sum along its tokens and its end, as asked one by one."""
-    text = "severe blur, mild noise"
-    ends = sorted(nano_model.end_ids)
-    told = nano_model.likelihoods(asks, text)
-    for ask, one in zip(asks, told, strict=True):
-        plain = Ask(ask.look, ask.question)
-        tokens = nano_model.encode(text)
-        whole = [nano_model.log_probability(plain, (), [*tokens, end]) for end in ends]
-        assert one == pytest.approx(float(np.logaddexp.reduce(whole)), abs=1e-3)
-    # Models that read photo and question anew for each answer say the same.
-    monkeypatch.setattr(nano_model.eyes, "shares", False)
-    assert nano_model.likelihoods(asks[:2], text) == pytest.approx(told[:2], abs=1e-3)
-    assert nano_model.likelihoods([], text) == []
-
-
-def test_what_it_says_is_likelier_than_what_it_does_not(
-    nano_model: LanguageModel, looks: dict[str, Look]
-) -> None:
-    ask = Ask(looks["small"], "Which distortions does the region [0.1, 0.1, 0.9, 0.9] show?")
-    [answer] = nano_model.ask([ask])
-    [said] = nano_model.likelihoods([ask], answer.text)
-    [other] = nano_model.likelihoods([ask], f"{answer.text} The")
-    assert other < said < 0
-
-
 def test_encoding_after_something(nano_model: LanguageModel) -> None:
     before = "The region on the"
     ids = nano_model.encode(before)

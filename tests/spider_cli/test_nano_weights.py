@@ -27,7 +27,7 @@ from spider_cli.questions import (
     refer_question,
 )
 from spider_cli.results import Record
-from spider_cli.rules import PAPER
+from spider_cli.rules import PAPER, rule_named
 from spider_cli.vocabulary import HORIZONTAL, LEVELS, VERTICAL
 from spider_cli.weights import BUNDLED, find_model
 from spider_cli.weights.revision import revision_of
@@ -124,7 +124,8 @@ def test_the_settings_are_there(folder: Path) -> None:
     assert {"scoring.json", "grounding.json"} <= {path.name for path in folder.iterdir()}
     assert model.score_temperature() > 0
     assert model.plan().temperature > 0
-    assert model.plan().rule == PAPER
+    assert model.plan().rule == rule_named("mask-asked")
+    assert PAPER.name in model.plan().temperatures
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert len(card) > 500  # the model card
 
