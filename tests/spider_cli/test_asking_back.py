@@ -1,6 +1,7 @@
 """Regions all over a photo, and which of them is meant."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spider_cli.asking_back import beforehand, best, candidates, faults_said, questions_back
+from spider_cli.grounding import Grounder
+from spider_cli.lmm import Answer, Ask, LanguageModel
+from spider_cli.masks import decode_mask
+from spider_cli.photos import Photo, named_source, open_photo
+from spider_cli.prompts import cell_shares
+from spider_cli.questions import box_phrase, ground_question, refer_question
+from spider_cli.rules import rule_named
 from spider_cli.segmenter import Candidate, Segment, Segmenter, load_segmenter
 from spider_cli.weights import bundled_segmenter
 
@@ -26,16 +34,27 @@ def region(box: tuple[int, int, int, int], quality: float = 0.8) -> Candidate:
 
 
 LEFT, RIGHT = region((0, 0, 20, 20)), region((60, 0, 80, 20))
+QUESTION = ground_question(extreme="most")
+PLACE = "The region on the bottom left shows severe noise."
 
 
 @pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
+def coffee(photos: Path) -> Photo:
+    """Of many regions."""
+    opened = open_photo(named_source(photos / "coffee.jpg"))
+    assert isinstance(opened, Photo)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def taught() -> Segmenter:
+    """The bundled one, which knows regions."""
     return load_segmenter(bundled_segmenter(), device="cpu")
 
 
-def test_every_region_once(segmenter: Segmenter, scenes: dict[str, Any]) -> None:
+def test_every_region_once(taught: Segmenter, scenes: dict[str, Any]) -> None:
     for pixels in scenes.values():
-        found = candidates(segmenter, segmenter.embed(pixels))
+        found = candidates(taught, taught.embed(pixels))
         assert 1 <= len(found) <= 16
         assert [one.quality for one in found] == sorted(
             (one.quality for one in found), reverse=True
@@ -46,15 +65,15 @@ def test_every_region_once(segmenter: Segmenter, scenes: dict[str, Any]) -> None
                 assert both <= 0.75
 
 
-def test_where_no_region_is_seen_there_is_an_empty_one(segmenter: Segmenter) -> None:
+def test_where_no_region_is_seen_there_is_an_empty_one(taught: Segmenter) -> None:
     nowhere = region((0, 0, 0, 0))
 
     class Blind(Segmenter):
         def regions_at(self, embedding: Any, points: Any) -> list[Candidate]:
             return [nowhere] * len(points)
 
-    blind = Blind(segmenter.model, segmenter.image_processor)
-    embedding = segmenter.embed(np.zeros((40, 80, 3), np.uint8))
+    blind = Blind(taught.model, taught.image_processor)
+    embedding = taught.embed(np.zeros((40, 80, 3), np.uint8))
     assert candidates(blind, embedding) == [nowhere]
     assert nowhere.box() == (0, 0, 800, 400)
     assert best(beforehand([nowhere], [0.5, 0.5], [0.5, 0.5]), lambda which: [0.0]) == 0
@@ -133,3 +152,96 @@ def test_a_box_is_never_empty(size: tuple[int, int], at: tuple[int, int]) -> Non
     x1, y1, x2, y2 = Candidate((0, 0), mask, 1.0, size, made).box()
     assert 0 <= x1 < x2 <= size[1]
     assert 0 <= y1 < y2 <= size[0]
+
+
+# --- in grounding -------------------------------------------------------------------------------
+
+
+def test_the_region_that_shows_what_was_said(
+    nano_model: LanguageModel,
+    coffee: Photo,
+    taught: Segmenter,
+    answer_of: Callable[[LanguageModel, str], Answer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the regions all over the photo, weighed by hand, and those that may be meant asked."""
+    rule, answer = rule_named("mask-asked"), answer_of(nano_model, PLACE)
+    [look] = nano_model.look([coffee.pixels])
+    asked: list[tuple[list[Ask], str]] = []
+    likelihoods = nano_model.likelihoods
+
+    def spy(asks: list[Ask], text: str) -> list[float]:
+        asked.append((asks, text))
+        return likelihoods(asks, text)
+
+    monkeypatch.setattr(nano_model, "likelihoods", spy)
+    grounder = Grounder(nano_model, lambda: taught, 2.0, rule)
+    found = grounder.ground(coffee, look, QUESTION, answer)
+    read = grounder.read(look, QUESTION, answer)
+    regions = candidates(taught, taught.embed(coffee.pixels))
+    assert len(regions) > 6
+    joint = np.outer(read.vertical, read.horizontal)
+    weights = [
+        np.log((cell_shares(one.mask, 2, 2) * joint).sum() + 1e-3) + 6 * np.log(one.quality)
+        for one in regions
+    ]
+    due = sorted(range(len(regions)), key=lambda i: -weights[i])[:6]
+    told = likelihoods(
+        [
+            Ask(
+                look,
+                refer_question(
+                    box_phrase(regions[i].box(), coffee.width, coffee.height), long=False
+                ),
+            )
+            for i in due
+        ],
+        "severe noise",
+    )
+    best = due[int(np.argmax([weights[i] + one for i, one in zip(due, told, strict=True)]))]
+    [(asks, text)] = asked
+    assert len(asks) == len(due)
+    assert text == "severe noise"
+    assert found.mask is not None
+    assert np.array_equal(decode_mask(found.mask), regions[best].whole().mask)
+    assert found.point == regions[best].point
+
+
+@pytest.mark.parametrize("told", [0, 1])
+def test_what_the_model_says_of_regions_counts(
+    nano_model: LanguageModel,
+    coffee: Photo,
+    taught: Segmenter,
+    answer_of: Callable[[LanguageModel, str], Answer],
+    monkeypatch: pytest.MonkeyPatch,
+    told: int,
+) -> None:
+    asked: list[Ask] = []
+
+    def sure(asks: list[Ask], text: str) -> list[float]:
+        asked.extend(asks)
+        return [-1.0 if number == told else -99.0 for number in range(len(asks))]
+
+    monkeypatch.setattr(nano_model, "likelihoods", sure)
+    [look] = nano_model.look([coffee.pixels])
+    grounder = Grounder(nano_model, lambda: taught, 2.0, rule_named("mask-asked"))
+    found = grounder.ground(coffee, look, QUESTION, answer_of(nano_model, PLACE))
+    regions = candidates(taught, taught.embed(coffee.pixels))
+    [meant] = [one for one in regions if one.point == found.point]
+    assert box_phrase(meant.box(), coffee.width, coffee.height) in asked[told].question
+
+
+def test_an_answer_without_faults_has_nothing_to_ask_back(
+    nano_model: LanguageModel,
+    coffee: Photo,
+    taught: Segmenter,
+    answer_of: Callable[[LanguageModel, str], Answer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(LanguageModel, "likelihoods")
+    [look] = nano_model.look([coffee.pixels])
+    grounder = Grounder(nano_model, lambda: taught, 2.0, rule_named("mask-asked"))
+    answer = answer_of(nano_model, "The region on the bottom left.")
+    found = grounder.ground(coffee, look, QUESTION, answer)
+    assert found.mask is not None
+    assert decode_mask(found.mask).any()

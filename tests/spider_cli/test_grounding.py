@@ -1,27 +1,24 @@
 """From an answer to a point and a mask: answers are put in a model's mouth, the rest is real."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from spider_cli.asking_back import candidates
 from spider_cli.auditor import Auditor
 from spider_cli.evidence import Asked, evidence_of
 from spider_cli.grounding import Grounder
 from spider_cli.grounding_file import Plan
 from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.masks import box_of_mask, decode_mask
-from spider_cli.photos import Photo, named_source, open_photo, photo_from_array
+from spider_cli.photos import Photo, photo_from_array
 from spider_cli.prompts import cell_shares, expected_point
-from spider_cli.questions import box_phrase, ground_question, refer_question
+from spider_cli.questions import ground_question
 from spider_cli.results import Grounding
 from spider_cli.rules import PAPER, rule_named
-from spider_cli.segmenter import Segment, Segmenter, load_segmenter
+from spider_cli.segmenter import Segment, Segmenter
 from spider_cli.text_to_point import closed_set, find_emitted
-from spider_cli.weights import bundled_segmenter
 
 QUESTION = ground_question(extreme="most")
 WIDTH, HEIGHT = 160, 120
@@ -51,20 +48,6 @@ def photo(scenes: dict[str, Any]) -> Photo:
 @pytest.fixture(scope="module")
 def look(nano_model: LanguageModel, photo: Photo) -> Look:
     return nano_model.look([photo.pixels])[0]
-
-
-@pytest.fixture(scope="module")
-def coffee(photos: Path) -> Photo:
-    """Of many regions."""
-    opened = open_photo(named_source(photos / "coffee.jpg"))
-    assert isinstance(opened, Photo)
-    return opened
-
-
-@pytest.fixture(scope="module")
-def taught() -> Segmenter:
-    """The bundled one, which knows regions."""
-    return load_segmenter(bundled_segmenter(), device="cpu")
 
 
 @pytest.fixture
@@ -389,97 +372,6 @@ def test_the_grounder_obeys_its_rule(
     assert np.array_equal(decode_mask(found.mask), masks[index].mask)
     assert found.point == expected_point(across, down, WIDTH, HEIGHT)
     assert found.probed == (rule.words != PAPER.words)
-
-
-def test_the_region_that_shows_what_was_said(
-    nano_model: LanguageModel,
-    coffee: Photo,
-    taught: Segmenter,
-    answer_of: Callable[[LanguageModel, str], Answer],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Of the regions all over the photo, weighed by hand, and those that may be meant asked."""
-    rule, answer = rule_named("mask-asked"), answer_of(nano_model, PLACE)
-    [look] = nano_model.look([coffee.pixels])
-    asked: list[tuple[list[Ask], str]] = []
-    likelihoods = nano_model.likelihoods
-
-    def spy(asks: list[Ask], text: str) -> list[float]:
-        asked.append((asks, text))
-        return likelihoods(asks, text)
-
-    monkeypatch.setattr(nano_model, "likelihoods", spy)
-    grounder = Grounder(nano_model, lambda: taught, 2.0, rule)
-    found = grounder.ground(coffee, look, QUESTION, answer)
-    read = grounder.read(look, QUESTION, answer)
-    regions = candidates(taught, taught.embed(coffee.pixels))
-    assert len(regions) > 6
-    joint = np.outer(read.vertical, read.horizontal)
-    weights = [
-        np.log((cell_shares(one.mask, 2, 2) * joint).sum() + 1e-3) + 6 * np.log(one.quality)
-        for one in regions
-    ]
-    due = sorted(range(len(regions)), key=lambda i: -weights[i])[:6]
-    told = likelihoods(
-        [
-            Ask(
-                look,
-                refer_question(
-                    box_phrase(regions[i].box(), coffee.width, coffee.height), long=False
-                ),
-            )
-            for i in due
-        ],
-        "severe noise",
-    )
-    best = due[int(np.argmax([weights[i] + one for i, one in zip(due, told, strict=True)]))]
-    [(asks, text)] = asked
-    assert len(asks) == len(due)
-    assert text == "severe noise"
-    assert found.mask is not None
-    assert np.array_equal(decode_mask(found.mask), regions[best].whole().mask)
-    assert found.point == regions[best].point
-
-
-@pytest.mark.parametrize("told", [0, 1])
-def test_what_the_model_says_of_regions_counts(
-    nano_model: LanguageModel,
-    coffee: Photo,
-    taught: Segmenter,
-    answer_of: Callable[[LanguageModel, str], Answer],
-    monkeypatch: pytest.MonkeyPatch,
-    told: int,
-) -> None:
-    asked: list[Ask] = []
-
-    def sure(asks: list[Ask], text: str) -> list[float]:
-        asked.extend(asks)
-        return [-1.0 if number == told else -99.0 for number in range(len(asks))]
-
-    monkeypatch.setattr(nano_model, "likelihoods", sure)
-    [look] = nano_model.look([coffee.pixels])
-    grounder = Grounder(nano_model, lambda: taught, 2.0, rule_named("mask-asked"))
-    found = grounder.ground(coffee, look, QUESTION, answer_of(nano_model, PLACE))
-    regions = candidates(taught, taught.embed(coffee.pixels))
-    [meant] = [one for one in regions if one.point == found.point]
-    assert box_phrase(meant.box(), coffee.width, coffee.height) in asked[told].question
-
-
-def test_an_answer_without_faults_has_nothing_to_ask_back(
-    nano: Auditor,
-    nano_model: LanguageModel,
-    photo: Photo,
-    look: Look,
-    answer_of: Callable[[LanguageModel, str], Answer],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delattr(LanguageModel, "likelihoods")
-    segmenter = nano.load_segmenter()
-    grounder = Grounder(nano_model, lambda: segmenter, 2.0, rule_named("mask-asked"))
-    answer = answer_of(nano_model, "The region on the bottom left.")
-    found = grounder.ground(photo, look, QUESTION, answer)
-    assert found.mask is not None
-    assert decode_mask(found.mask).any()
 
 
 def test_more_words_are_read_by_the_probe(
