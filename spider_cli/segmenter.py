@@ -55,7 +55,7 @@ class Candidate:
     point: tuple[float, float]
     """``(x, y)`` in pixels of the photo."""
     mask: npt.NDArray[np.bool_]
-    """(height, width) of the photo shrunk to at most 256 pixels a side."""
+    """(height, width) of the photo brought to at most 256 pixels a side, whatever its size."""
     quality: float
     """The segmenter's own estimate of the mask's IoU."""
     size: tuple[int, int]
