@@ -130,6 +130,7 @@ class Auditor(ModelInUse):
         """See `ground`."""
         if not question.strip():
             raise UsageError("the question is empty")
+        self._source.check_rule(rule or self.plan.rule)
 
         def read(job: Job, question: str, asked: "Asked") -> Result:
             from spider_cli.evidence import Unreadable
@@ -193,7 +194,7 @@ class Auditor(ModelInUse):
         with_pixels: bool = False,
         rule: Rule | None = None,
     ) -> Iterator[Record]:
-        """Task 3: the region a question asks for, as words, then a point, then a mask.
+        """Task 3: the region a question asks for, as words and as a mask.
 
         Args:
             question: see `spider_cli.questions.ground_question`, or any free question.
@@ -201,7 +202,7 @@ class Auditor(ModelInUse):
             rule: how words become a mask (`rules.rule_named`); None: the model folder's.
 
         Raises:
-            UsageError: an empty question.
+            UsageError: an empty question; a rule that this model cannot go by.
         """
         return self._each(photos, self.to_ground(question, with_pixels=with_pixels, rule=rule))
 

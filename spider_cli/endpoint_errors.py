@@ -7,7 +7,7 @@ from spider_cli.addresses import KEYS
 from spider_cli.errors import UsageError
 from spider_cli.json_client import JsonClient, RequestError
 
-__all__ = ["garbage", "told"]
+__all__ = ["garbage", "not_asked_back", "told"]
 
 _V1 = "the address usually ends in /v1, such as http://127.0.0.1:8000/v1"
 
@@ -18,6 +18,15 @@ def garbage(client: JsonClient, text: str) -> UsageError:
         f"{client.url} does not answer as an OpenAI-compatible server: {client.clean(text, 120)}",
         hint=_V1,
         code="endpoint_garbage",
+    )
+
+
+def not_asked_back() -> UsageError:
+    """A grounding rule wants to know how likely an answer is that the server does not give."""
+    return UsageError(
+        "a server does not tell how likely an answer is that it does not give",
+        hint="take another --rule, or a model whose folder is here",
+        code="model_unfit",
     )
 
 

@@ -4,12 +4,13 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from spider_cli import lmm
 from spider_cli.endpoint import Endpoint, data_url, with_images
+from spider_cli.endpoint_errors import not_asked_back
 from spider_cli.endpoint_start import Found, after_start, begun, find_way
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.evidence import Asked, Fault, Unreadable
@@ -142,17 +143,13 @@ class EndpointModel:
 
         return together(_told(one), asks, self.at_once)
 
-    def likelihoods(self, asks: Sequence[Ask], text: str) -> list[float]:
+    def likelihoods(self, asks: Sequence[Ask], text: str, batch_size: int) -> NoReturn:
         """Servers tell how likely the words are that they say, not what others would be.
 
         Raises:
             UsageError: always.
         """
-        raise UsageError(
-            "a server does not tell how likely an answer is that it does not give",
-            hint="take another --rule, or a model whose folder is here",
-            code="model_unfit",
-        )
+        raise not_asked_back()
 
     def choice(self, ask: Ask, words: Sequence[str], plain: str) -> "Choice":
         """One of several words: as the forced start goes on, or else asked for.

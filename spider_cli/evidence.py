@@ -61,7 +61,7 @@ class Speaker(Protocol):
     ) -> Sequence[Chi | Fault]:
         """chi of each word right after each ask's forced start."""
 
-    def likelihoods(self, asks: Sequence[Ask], text: str) -> Sequence[float]:
+    def likelihoods(self, asks: Sequence[Ask], text: str, batch_size: int) -> Sequence[float]:
         """Log-probability that the answer to each ask is this text, and no more than it."""
 
 

@@ -58,6 +58,7 @@ class Grounder:
         temperature: of eq. 2, from the model folder.
         rule: from the model folder; the paper's when not given.
         worded: a question as the model is asked it, for a rule that asks.
+        batch_size: of such questions, put to the model together.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Grounder:
         temperature: float,
         rule: Rule = PAPER,
         worded: Callable[[Task, str], str] = lambda task, question: question,
+        batch_size: int = 8,
     ) -> None:
         self.model = model
         self.segmenter = segmenter
         self.temperature = temperature
         self.rule = rule
         self.worded = worded
+        self.batch_size = batch_size
 
     def gathered(self, asked: Sequence[Asked]) -> list[Asked]:
         """The same, with what their words say of the place: what an answer does not say is asked
@@ -179,7 +182,7 @@ class Grounder:
                 Ask(look, self.worded("refer_short", question))
                 for question in questions_back(few, photo.width, photo.height)
             ]
-            return self.model.likelihoods(asks, faults)
+            return self.model.likelihoods(asks, faults, self.batch_size)
 
         chosen = found[best(weights, ask)]
         return chosen.whole(), chosen.point

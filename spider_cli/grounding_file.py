@@ -1,4 +1,4 @@
-"""grounding.json: which rule and temperature a model folder's points follow, and which segmenter.
+"""grounding.json: which rule and temperature a model folder's masks follow, and which segmenter.
 
 `spider train stage2` writes it (docs/stage2.md has all fields); `spider ground` obeys it.
 """

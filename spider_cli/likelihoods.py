@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 __all__ = ["likelihoods"]
 
 
-def likelihoods(model: "LanguageModel", asks: Sequence[Ask], text: str) -> list[float]:
+def likelihoods(
+    model: "LanguageModel", asks: Sequence[Ask], text: str, batch_size: int
+) -> list[float]:
     """Log-probability that the answer to each ask is `text`, and no more than it.
 
     Biases in a model's folder have no part in it: they are of choices, not of probabilities.
     """
-    if not asks:
-        return []
     whole = [replace(ask, prefix=text, prefix_ids=()) for ask in asks]
     ends = sorted(model.end_ids)
     told = []
-    for ask, rows in zip(whole, model.logits_along(whole), strict=True):
-        *said, after = map(log_softmax, rows)
-        tokens = model.eyes.forced(ask)
-        words = sum(float(logs[token]) for logs, token in zip(said, tokens, strict=True))
-        told.append(words + float(np.logaddexp.reduce(after[ends])))
+    for start in range(0, len(whole), batch_size):
+        part = whole[start : start + batch_size]
+        for ask, rows in zip(part, model.logits_along(part), strict=True):
+            *said, after = map(log_softmax, rows)
+            tokens = model.eyes.forced(ask)
+            words = sum(float(logs[token]) for logs, token in zip(said, tokens, strict=True))
+            told.append(words + float(np.logaddexp.reduce(after[ends])))
     return told

@@ -206,11 +206,11 @@ class LanguageModel:
 
         return words_after(self, asks, words, batch_size)
 
-    def likelihoods(self, asks: Sequence[Ask], text: str) -> list[float]:
+    def likelihoods(self, asks: Sequence[Ask], text: str, batch_size: int) -> list[float]:
         """Log-probability that the answer to each ask is this text, and no more than it."""
         from spider_cli.likelihoods import likelihoods
 
-        return likelihoods(self, asks, text)
+        return likelihoods(self, asks, text, batch_size)
 
     def scorer(self, temperature: float, question: str) -> "LevelReader":
         """What gives photos their scores; `question` is what is asked."""

@@ -268,6 +268,7 @@ class ModelInUse:
             temperature,
             chosen,
             worded=self.worded,
+            batch_size=self._at_once,
         )
 
     def temperature(self, task: Literal["grounding", "scoring"]) -> float:

@@ -175,7 +175,12 @@ class Rule:
             shares: each proposal's `prompts.cell_shares`, of as many parts as there are words; read
                 only where the rule goes by agreement.
             vertical, horizontal: the words' probabilities.
+
+        Raises:
+            ValueError: the rule asks back (`asking_back.best`).
         """
+        if self.mask == "asked":
+            raise ValueError("a rule that asks back does not choose among proposals")
         if self.mask == "first":
             return 0
         if self.mask == "agreement":

@@ -10,6 +10,7 @@ from spider_cli.errors import UsageError
 if TYPE_CHECKING:
     from spider_cli.endpoint_model import EndpointModel
     from spider_cli.grounding_file import Plan
+    from spider_cli.rules import Rule
 
 __all__ = ["SCHEME", "ServedModel", "is_served"]
 
@@ -122,6 +123,17 @@ class ServedModel:
     def understands_names(self) -> bool:
         """Large models know things by name."""
         return True
+
+    def check_rule(self, rule: "Rule") -> None:
+        """Can it be grounded by this rule? Before any photo is sent.
+
+        Raises:
+            UsageError: no; the rule asks back.
+        """
+        if rule.mask == "asked":
+            from spider_cli.endpoint_errors import not_asked_back
+
+            raise not_asked_back()
 
     def plan(self) -> "Plan":
         """What grounding goes by: the paper's rule at temperature 1."""

@@ -22,6 +22,7 @@ from spider_cli.weights.records import read_record
 
 if TYPE_CHECKING:
     from spider_cli.grounding_file import Plan
+    from spider_cli.rules import Rule
 
 __all__ = [
     "BUNDLED",
@@ -131,6 +132,9 @@ class ModelFolder:
     def understands_names(self) -> bool:
         """True when the model knows things by name; nano knows positions only."""
         return self.kind() != "spider_nano"
+
+    def check_rule(self, rule: "Rule") -> None:
+        """Can it be grounded by this rule? By any."""
 
     def revision(self) -> str:
         """See `spider_cli.weights.revision.revision_of`."""

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spider_cli.asking_back import beforehand, best, candidates, faults_said, questions_back
-from spider_cli.grounding import Grounder
-from spider_cli.lmm import Answer, Ask, LanguageModel
+from spider_cli.grounding import Grounder, Reading
+from spider_cli.lmm import Answer, Ask, LanguageModel, Look
 from spider_cli.masks import decode_mask
 from spider_cli.photos import Photo, named_source, open_photo
 from spider_cli.prompts import cell_shares
 from spider_cli.questions import box_phrase, ground_question, refer_question
+from spider_cli.results import Grounding
 from spider_cli.rules import rule_named
 from spider_cli.segmenter import Candidate, Segment, Segmenter, load_segmenter
 from spider_cli.weights import bundled_segmenter
@@ -157,27 +158,46 @@ def test_a_box_is_never_empty(size: tuple[int, int], at: tuple[int, int]) -> Non
 # --- in grounding -------------------------------------------------------------------------------
 
 
-def test_the_region_that_shows_what_was_said(
+@pytest.fixture
+def ground(
     nano_model: LanguageModel,
     coffee: Photo,
     taught: Segmenter,
     answer_of: Callable[[LanguageModel, str], Answer],
+) -> Callable[[str], tuple[Grounding, Look, Reading]]:
+    def run(text: str) -> tuple[Grounding, Look, Reading]:
+        [look] = nano_model.look([coffee.pixels])
+        answer = answer_of(nano_model, text)
+        grounder = Grounder(nano_model, lambda: taught, 2.0, rule_named("mask-asked"), batch_size=4)
+        found = grounder.ground(coffee, look, QUESTION, answer)
+        return found, look, grounder.read(look, QUESTION, answer)
+
+    return run
+
+
+def asked_of(one: Candidate, photo: Photo) -> str:
+    return refer_question(box_phrase(one.box(), photo.width, photo.height), long=False)
+
+
+def test_the_region_that_shows_what_was_said(
+    nano_model: LanguageModel,
+    coffee: Photo,
+    taught: Segmenter,
+    ground: Callable[[str], tuple[Grounding, Look, Reading]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of the regions all over the photo, weighed by hand, and those that may be meant asked."""
-    rule, answer = rule_named("mask-asked"), answer_of(nano_model, PLACE)
-    [look] = nano_model.look([coffee.pixels])
-    asked: list[tuple[list[Ask], str]] = []
-    likelihoods = nano_model.likelihoods
+    """Of the regions all over the photo, weighed by hand, and those that may be meant asked; never
+    more at once than the batch size."""
+    together: list[int] = []
+    along = nano_model.logits_along
 
-    def spy(asks: list[Ask], text: str) -> list[float]:
-        asked.append((asks, text))
-        return likelihoods(asks, text)
+    def spy(asks: list[Ask]) -> list[np.ndarray]:
+        together.append(len(asks))
+        return along(asks)
 
-    monkeypatch.setattr(nano_model, "likelihoods", spy)
-    grounder = Grounder(nano_model, lambda: taught, 2.0, rule)
-    found = grounder.ground(coffee, look, QUESTION, answer)
-    read = grounder.read(look, QUESTION, answer)
+    monkeypatch.setattr(nano_model, "logits_along", spy)
+    found, look, read = ground(PLACE)
+    assert together == [4, 2]
     regions = candidates(taught, taught.embed(coffee.pixels))
     assert len(regions) > 6
     joint = np.outer(read.vertical, read.horizontal)
@@ -186,25 +206,12 @@ def test_the_region_that_shows_what_was_said(
         for one in regions
     ]
     due = sorted(range(len(regions)), key=lambda i: -weights[i])[:6]
-    told = likelihoods(
-        [
-            Ask(
-                look,
-                refer_question(
-                    box_phrase(regions[i].box(), coffee.width, coffee.height), long=False
-                ),
-            )
-            for i in due
-        ],
-        "severe noise",
-    )
-    best = due[int(np.argmax([weights[i] + one for i, one in zip(due, told, strict=True)]))]
-    [(asks, text)] = asked
-    assert len(asks) == len(due)
-    assert text == "severe noise"
+    asks = [Ask(look, asked_of(regions[i], coffee)) for i in due]
+    told = nano_model.likelihoods(asks, "severe noise", 6)
+    meant = due[int(np.argmax([weights[i] + one for i, one in zip(due, told, strict=True)]))]
     assert found.mask is not None
-    assert np.array_equal(decode_mask(found.mask), regions[best].whole().mask)
-    assert found.point == regions[best].point
+    assert np.array_equal(decode_mask(found.mask), regions[meant].whole().mask)
+    assert found.point == regions[meant].point
 
 
 @pytest.mark.parametrize("told", [0, 1])
@@ -212,36 +219,28 @@ def test_what_the_model_says_of_regions_counts(
     nano_model: LanguageModel,
     coffee: Photo,
     taught: Segmenter,
-    answer_of: Callable[[LanguageModel, str], Answer],
+    ground: Callable[[str], tuple[Grounding, Look, Reading]],
     monkeypatch: pytest.MonkeyPatch,
     told: int,
 ) -> None:
     asked: list[Ask] = []
 
-    def sure(asks: list[Ask], text: str) -> list[float]:
+    def sure(asks: list[Ask], text: str, batch_size: int) -> list[float]:
+        assert text == "severe noise"
         asked.extend(asks)
         return [-1.0 if number == told else -99.0 for number in range(len(asks))]
 
     monkeypatch.setattr(nano_model, "likelihoods", sure)
-    [look] = nano_model.look([coffee.pixels])
-    grounder = Grounder(nano_model, lambda: taught, 2.0, rule_named("mask-asked"))
-    found = grounder.ground(coffee, look, QUESTION, answer_of(nano_model, PLACE))
+    found, _, _ = ground(PLACE)
     regions = candidates(taught, taught.embed(coffee.pixels))
     [meant] = [one for one in regions if one.point == found.point]
-    assert box_phrase(meant.box(), coffee.width, coffee.height) in asked[told].question
+    assert asked[told].question == asked_of(meant, coffee)
 
 
 def test_an_answer_without_faults_has_nothing_to_ask_back(
-    nano_model: LanguageModel,
-    coffee: Photo,
-    taught: Segmenter,
-    answer_of: Callable[[LanguageModel, str], Answer],
-    monkeypatch: pytest.MonkeyPatch,
+    ground: Callable[[str], tuple[Grounding, Look, Reading]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(LanguageModel, "likelihoods")
-    [look] = nano_model.look([coffee.pixels])
-    grounder = Grounder(nano_model, lambda: taught, 2.0, rule_named("mask-asked"))
-    answer = answer_of(nano_model, "The region on the bottom left.")
-    found = grounder.ground(coffee, look, QUESTION, answer)
+    found, _, _ = ground("The region on the bottom left.")
     assert found.mask is not None
     assert decode_mask(found.mask).any()

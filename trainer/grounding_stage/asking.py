@@ -1,6 +1,7 @@
 """The expensive part, once: each photo looked at, asked its questions, and embedded.
 
-What is kept is small: the words' evidence for every closed set, the true masks run-length coded.
+What is kept is small: the words' evidence for every closed set, where a rule asks back how likely
+the model says the same of each candidate, the true masks run-length coded.
 Embeddings lie in a passing folder, one file a photo, and come back one at a time.
 """
 
@@ -16,6 +17,7 @@ from spider_cli.auditor import Auditor
 from spider_cli.evidence import Asked, Evidence, evidence_of
 from spider_cli.lmm import Ask, Look
 from spider_cli.masks import decode_mask, encode_mask
+from spider_cli.prompts import Point
 from spider_cli.reading import says_nothing, says_whole
 from spider_cli.results import Mask
 from spider_cli.rules import Rule
@@ -69,6 +71,8 @@ class Shot:
     size: tuple[int, int]
     """Height and width."""
     questions: tuple[Question, ...]
+    regions: tuple[Point, ...] = ()
+    """Points of its candidates, in their order; only where a rule asks back."""
 
 
 class Store:
@@ -130,13 +134,15 @@ def ask_all(
             height, width = pixels.shape[:2]
             [look] = auditor.load().look([pixels])
             questions = tuple(_ask(auditor, opened.item, look, own, list(sets.values())))
+            regions: Sequence[Candidate] = ()
             if any(one.said == "place" for one in questions):
                 embedding = segmenter.embed(pixels)
                 store.put(own[0].photo, embedding)
                 if back:
                     regions = candidates(segmenter, embedding)
                     questions = tuple(_asked_back(auditor, look, one, regions) for one in questions)
-            found.append(Shot(own[0].photo, (height, width), questions))
+            points = tuple(one.point for one in regions)
+            found.append(Shot(own[0].photo, (height, width), questions, points))
         step()
     return found
 
@@ -182,12 +188,7 @@ def _asked_back(
         Ask(look, auditor.worded("refer_short", text))
         for text in questions_back(regions, *look.size)
     ]
-    model, size = auditor.load(), auditor.batch_size
-    told = [
-        likelihood
-        for start in range(0, len(asks), size)
-        for likelihood in model.likelihoods(asks[start : start + size], faults)
-    ]
+    told = auditor.load().likelihoods(asks, faults, auditor.batch_size)
     return replace(question, asked_back=tuple(told))
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from spider_cli.asking_back import beforehand, best, candidates
+from spider_cli.asking_back import beforehand, best
 from spider_cli.grounding import Reading
+from spider_cli.masks import decode_mask, encode_mask
 from spider_cli.prompts import cell_shares
+from spider_cli.results import Mask
 from spider_cli.rules import Prompt, Rule
 from spider_cli.segmenter import Candidate, Embedding, Segment, Segmenter
 from trainer.grounding_stage.asking import Question, Shot, Store
@@ -43,16 +45,16 @@ class _Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _Regions:
-    """A photo's candidates, whole where they were wanted."""
+    """A photo's candidates, whole where they were wanted (run lengths: a large photo has many)."""
 
     found: tuple[Candidate, ...] = ()
-    masks: dict[int, BoolMask] = field(default_factory=dict)
+    masks: dict[int, Mask] = field(default_factory=dict)
 
     def mask(self, number: int) -> BoolMask:
         """At the photo's own size."""
         if number not in self.masks:
-            self.masks[number] = self.found[number].whole().mask
-        return self.masks[number]
+            self.masks[number] = encode_mask(self.found[number].whole().mask)
+        return decode_mask(self.masks[number])
 
 
 class Trials:
@@ -103,7 +105,7 @@ class Trials:
             if placed and due:
                 embedding = self.store.get(shot.photo, str(self.segmenter.model.device))
                 if any(self.rules[name].mask == "asked" for name, _ in due):
-                    regions = _Regions(tuple(candidates(self.segmenter, embedding)))
+                    regions = _Regions(tuple(self.segmenter.regions_at(embedding, shot.regions)))
             for question in shot.questions:
                 fixed = question.fixed
                 if fixed is not None:
@@ -151,7 +153,7 @@ class Trials:
             yield (name, tau), proposals[index].overlap
 
     def _asked_back(
-        self, question: Question, regions: "_Regions", due: Sequence[tuple[str, float]]
+        self, question: Question, regions: _Regions, due: Sequence[tuple[str, float]]
     ) -> Iterator[tuple[tuple[str, float], float]]:
         truth = question.truth()
         overlaps: dict[int, float] = {}
