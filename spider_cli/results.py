@@ -187,7 +187,7 @@ class Grounding:
     answer: str
     point: tuple[float, float] | None
     probed: bool
-    """The answer had no positional word; the point was read after a forced spatial phrase."""
+    """The answer had no positional word; the place was read after a forced spatial phrase."""
     box: Box | None
     area: float
     """Share of the photo inside the mask, 0-1."""
