@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spider_cli.boxes import BoxSpec
+from spider_cli.cores import Cores
 from spider_cli.devices import Wanted
 from spider_cli.errors import PhotoError, UsageError
 from spider_cli.feed import DECODING_THREADS, Fed, Feed, PhotoLike
@@ -234,9 +235,13 @@ class Auditor(ModelInUse):
             Of each photo, in order, the records of all requests, in theirs.
         """
 
+        cores: Cores | None = None
+
         def ready(photo: Photo) -> "Prepared | None":
             if decoded is not None:
                 decoded(photo)
+            if cores is not None:
+                cores.take()
             return self._prepared(photo)
 
         feed = Feed(
@@ -250,13 +255,20 @@ class Auditor(ModelInUse):
         apart = steady and (self.opened() is None or self.on_processor)
         told: set[str] = set()  # what is true of all photos is said once
         feed.at_once = 1 if apart else self.batch_size
-        for batch in feed:
-            if any(isinstance(one.photo, Photo) for one in batch):
-                self.open()  # once, and no photo's time
-                apart = steady and self.on_processor
-                feed.at_once = 1 if apart else self.batch_size
-            at_once = len(requests) if apart else self.batch_size
-            yield from self._records(batch, requests, told, at_once)
+        try:
+            for batch in feed:
+                if any(isinstance(one.photo, Photo) for one in batch):
+                    self.open()  # once, and no photo's time
+                    if cores is None and self.looks_ahead:
+                        cores = Cores(self.jobs)
+                    apart = steady and self.on_processor
+                    feed.at_once = 1 if apart else self.batch_size
+                at_once = len(requests) if apart else self.batch_size
+                yield from self._records(batch, requests, told, at_once)
+                del batch  # its photos have to go before others may be decoded
+        finally:
+            if cores is not None:
+                cores.give_back()
 
     def _records(
         self, batch: Sequence[Fed], requests: Sequence[Request], told: set[str], at_once: int

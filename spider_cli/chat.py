@@ -62,6 +62,7 @@ class ChatEyes:
         self.prompt = ChatPrompt(processor, max_pixels or chat_budget(model.config.model_type))
         self.tokenizer = processor.tokenizer
         self.shares = model.config.model_type in SHARING
+        self.looks_ahead = False
         self.lead = lead
 
     @property

@@ -28,9 +28,11 @@ class Fed(NamedTuple):
 Decoded: TypeAlias = tuple[Photo, Any]
 _Waiting: TypeAlias = tuple[Source, Future[Decoded]]
 
-_BATCH_PIXELS = 48_000_000
-"""A batch closes at this many pixels, so that memory does not grow with the photos; and no more are
-decoded ahead of it, but for those that are under way."""
+_BATCH_PIXELS = 24_000_000
+"""A batch closes at this many pixels, so that memory does not grow with the photos."""
+_ROOM = 2 * _BATCH_PIXELS
+"""Pixels of decoded photos at a time, but for those that are under way: a batch that is being
+judged, and the next one. A photo of 50 megapixels is alone."""
 _AHEAD = 3
 """Photos decoded ahead at least, where there is room; a batch of them at most."""
 DECODING_THREADS = 2
@@ -71,7 +73,7 @@ class Feed:
         waiting: queue.Queue[_Waiting | BaseException | None]
         waiting = queue.Queue(maxsize=max(_AHEAD, self.batch_size))
         stop = threading.Event()
-        room = _Room(_BATCH_PIXELS, self.threads)
+        room = _Room(_ROOM, self.threads)
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
 
         def put(item: _Waiting | BaseException | None) -> bool:
@@ -94,6 +96,7 @@ class Feed:
                     if not put((source, future)):
                         future.cancel()
                         return
+                    del future  # or it would keep its photo until the next one may be decoded
                 put(None)
             except BaseException as error:
                 put(error)
@@ -114,6 +117,7 @@ class Feed:
                 item = waiting.get(timeout=_STALL if batch else None)
             except queue.Empty:
                 yield batch
+                room.give(pixels)
                 batch, pixels = [], 0
                 continue
             if item is None or isinstance(item, BaseException):
@@ -125,14 +129,16 @@ class Feed:
             source, future = item
             photo, prepared = _outcome(future, source)
             size = photo.width * photo.height if isinstance(photo, Photo) else 0
-            room.give(size)
             if batch and pixels + size > _BATCH_PIXELS:
                 yield batch
+                room.give(pixels)
                 batch, pixels = [], 0
             batch.append(Fed(source, photo, prepared))
             pixels += size
-            if len(batch) >= self.at_once:
+            del item, future, photo, prepared  # the batch alone keeps them
+            if len(batch) >= self.at_once or pixels >= _BATCH_PIXELS:
                 yield batch
+                room.give(pixels)
                 batch, pixels = [], 0
 
     def _ready(self, photo: PhotoLike, source: Source, room: "_Room") -> Decoded:
@@ -154,14 +160,14 @@ class Feed:
 
 
 class _Room:
-    """How many pixels of decoded photos may still wait for their turn. Those under way count as
-    much as the last one had: what they have shows when they are decoded."""
+    """How many pixels of decoded photos may still be there. Those under way count as much as the
+    last one had: what they have shows when they are decoded."""
 
     def __init__(self, pixels: int, threads: int) -> None:
         self._left = pixels
         self._threads = threads
         self._under_way = 0
-        self._last = 0
+        self._last = pixels  # nobody knows yet: the first photo is decoded alone
         self._changed = threading.Condition()
 
     def enter(self, seconds: float) -> bool:
@@ -179,7 +185,7 @@ class _Room:
             return True
 
     def take(self, pixels: int) -> None:
-        """It is decoded, and waits; 0 pixels where it failed."""
+        """It is decoded; 0 pixels where it failed."""
         with self._changed:
             self._left -= pixels
             self._last = pixels or self._last
@@ -187,7 +193,7 @@ class _Room:
             self._changed.notify()
 
     def give(self, pixels: int) -> None:
-        """It waits no more."""
+        """Photos with so many are needed no more."""
         with self._changed:
             self._left += pixels
             self._changed.notify()

@@ -139,16 +139,18 @@ class Grounder:
         else:
             segment = self.segment(photo, reading)
             point = expected_point(list(reading.horizontal), list(reading.vertical), width, height)
+        mask, probability = segment.mask, segment.probability if with_pixels else None
+        del segment  # a large photo's probability is larger than the photo
         return Grounding(
             question=question,
             answer=text,
             point=point,
             probed=reading.probed,
-            box=box_of_mask(segment.mask),
-            area=np.count_nonzero(segment.mask) / segment.mask.size,
-            mask=encode_mask(segment.mask),
+            box=box_of_mask(mask),
+            area=np.count_nonzero(mask) / mask.size,
+            mask=encode_mask(mask),
             whole=False,
-            probability=segment.probability if with_pixels else None,
+            probability=probability,
             pixels=pixels,
         )
 

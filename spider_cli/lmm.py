@@ -110,6 +110,10 @@ class Eyes(Protocol):
     """What the model makes of a photo is kept from one question to the next: `opening` and `row`
     are there. Else `inputs` puts photo and question together each time."""
 
+    @property
+    def looks_ahead(self) -> bool:
+        """`prepare` has most of a photo's work in it: threads that do it share the cores."""
+
     def prepare(self, pixels: Pixels) -> Prepared:
         """What can be done to a photo, (height, width, 3) uint8 RGB, before the model's turn, and
         on any thread."""

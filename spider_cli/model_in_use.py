@@ -232,6 +232,12 @@ class ModelInUse:
         model = self._language_model
         return model is not None and str(model.model.device) == "cpu"
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Is the model loaded, and does it see photos on the threads that decode them?"""
+        model = self._language_model
+        return model is not None and model.eyes.looks_ahead
+
     def load_segmenter(self) -> "Segmenter":
         """The segmenter that grounding uses, loaded at the first call."""
         if self._segmenter is None:

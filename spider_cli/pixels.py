@@ -148,7 +148,7 @@ def _colours(image: Image.Image, notes: list[str]) -> Callable[[Image.Image], Im
     """What makes a strip (alpha split off, 8 bits) sRGB."""
 
     def plain(strip: Image.Image) -> Image.Image:
-        return strip.convert("RGB")
+        return strip if strip.mode == "RGB" else strip.convert("RGB")
 
     profile = image.info.get("icc_profile")
     if not profile or image.mode in ("1", "LAB", "HSV"):

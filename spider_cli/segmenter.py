@@ -231,7 +231,8 @@ class Segmenter:
         )
 
     def _small(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The photo, resized as the processor would, which copies it four times on the way."""
+        """The photo, resized as the processor would, which copies it four times on the way: here it
+        is a channel at a time."""
         from PIL import Image
 
         wanted: Any = self.image_processor.size
@@ -242,7 +243,8 @@ class Segmenter:
             return pixels
         size = int(width * scale + 0.5), int(height * scale + 0.5)
         resample = Image.Resampling(self.image_processor.resample)
-        return np.asarray(Image.fromarray(pixels).resize(size, resample))
+        channels = (Image.fromarray(pixels[..., channel]) for channel in range(3))
+        return np.stack([np.asarray(one.resize(size, resample)) for one in channels], axis=-1)
 
     def _side(self) -> int:
         pad: Any = self.image_processor.pad_size

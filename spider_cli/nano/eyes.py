@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spider_cli.lmm import Ask, Look, Pixels, Prepared, padded
 from spider_cli.nano.configuration import NanoConfig
-from spider_cli.nano.modeling import Glimpse, NanoForConditionalGeneration
+from spider_cli.nano.modeling import Glimpse, NanoForConditionalGeneration, ViewTensor
 from spider_cli.nano.processing import NanoProcessor
 from spider_cli.results import View
 from spider_cli.weights.loading import load_whole
@@ -37,19 +37,29 @@ class NanoEyes:
         self.processor = processor
         self.tokenizer = processor.tokenizer
 
+    @property
+    def looks_ahead(self) -> bool:
+        return self.model.device.type == "cpu"
+
     def prepare(self, pixels: Pixels) -> Prepared:
-        return Prepared(pixels, self.processor.views(pixels))
+        """Its views; on a processor, where company saves nothing, what the encoder sees in them."""
+        views = self.processor.views(pixels)
+        if not self.looks_ahead:
+            return Prepared(pixels, views)
+        with torch.inference_mode():
+            return Prepared(pixels, self.model.look(views))
 
     def look(self, photos: Sequence[Prepared]) -> list[Look]:
-        glimpses = iter(self.model.look([view for photo in photos for view in photo.inputs]))
+        due = [one for photo in photos for one in photo.inputs if isinstance(one, ViewTensor)]
+        seen = iter(self.model.look(due))
         looks = []
         for photo in photos:
-            own = [next(glimpses) for _ in photo.inputs]
+            own = [next(seen) if isinstance(one, ViewTensor) else one for one in photo.inputs]
             tokens = self.model.embed_readings([self.model.read_view(g) for g in own])
             height, width = photo.pixels.shape[:2]
             looked = tuple(
-                View(box=_pixels_of(view.place, width, height), size=view.valid)
-                for view in photo.inputs
+                View(box=_pixels_of(one.view.place, width, height), size=one.view.valid)
+                for one in own
             )
             payload = _Payload(photo.pixels, own[0], tokens)
             looks.append(Look((width, height), looked, payload, len(tokens)))

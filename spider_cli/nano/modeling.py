@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
 from spider_cli.nano.configuration import NanoConfig
+from spider_cli.nano.fused import with_fused_linears
 from spider_cli.nano.projector import KINDS, NanoProjector, Readings
 from spider_cli.nano.vision import NanoVisionEncoder, Seen, box_statistics, pool_box
 
@@ -97,6 +99,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         )
         self.projector = NanoProjector(config)
         self.language_model = LlamaForCausalLM(config.text_config)
+        with_fused_linears(self)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -140,8 +143,17 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return _read(overview, inside, self.config.region_grid, "region")
 
     def embed_readings(self, readings: Sequence[Readings]) -> Tensor:
-        """(total tokens, hidden), in the order given."""
-        return torch.cat([self.projector(one) for one in readings])
+        """(total tokens, hidden), in the order given; those of one kind and size go together."""
+        if not readings:
+            return torch.zeros(0, self.config.text_config.hidden_size, device=self.device)
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, one in enumerate(readings):
+            groups.setdefault((one.kind, len(one.cells)), []).append(index)
+        parts: dict[int, Tensor] = {}
+        for members in groups.values():
+            tokens = self.projector.many([readings[i] for i in members])
+            parts.update(zip(members, tokens, strict=True))
+        return torch.cat([parts[index] for index in range(len(readings))])
 
     def see(self, sights: Sequence[Sight]) -> tuple[Tensor, list[Glimpse]]:
         """Encode photos and read them, with gradients.
@@ -160,20 +172,7 @@ class NanoForConditionalGeneration(PreTrainedModel, GenerationMixin):
                     readings.append(self.read_view(own[number]))
                 else:
                     readings.append(self.read_box(own[0], box))
-        return self._embed_alike(readings), glimpses
-
-    def _embed_alike(self, readings: Sequence[Readings]) -> Tensor:
-        """As `embed_readings`; those of one kind and size go together."""
-        if not readings:
-            return torch.zeros(0, self.config.text_config.hidden_size, device=self.device)
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, one in enumerate(readings):
-            groups.setdefault((one.kind, len(one.cells)), []).append(index)
-        parts: dict[int, Tensor] = {}
-        for members in groups.values():
-            tokens = self.projector.many([readings[i] for i in members])
-            parts.update(zip(members, tokens, strict=True))
-        return torch.cat([parts[index] for index in range(len(readings))])
+        return self.embed_readings(readings), glimpses
 
     def patch_logits(self, glimpse: Glimpse) -> Tensor:
         """What the projector reads of each patch of a view, as logits: (READOUTS, h, w)."""
@@ -274,16 +273,14 @@ def _read(
     sx, sy = (x2 - x1) / width, (y2 - y1) / height
     xs = torch.linspace(box[0], box[2], grid + 1) * sx + x1
     ys = torch.linspace(box[1], box[3], grid + 1) * sy + y1
-    shrink = math.log2(view.shrink)
-    rows = [
-        (float(xs[c]), float(ys[r]), float(xs[c + 1]), float(ys[r + 1]), shrink)
-        for r in range(grid)
-        for c in range(grid)
-    ]
-    rows.append((float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1]), shrink))
+    left, top = torch.meshgrid(xs[:-1], ys[:-1], indexing="xy")
+    right, bottom = torch.meshgrid(xs[1:], ys[1:], indexing="xy")
+    places = torch.stack([side.flatten() for side in (left, top, right, bottom)], dim=1)
+    whole = torch.stack([xs[0], ys[0], xs[-1], ys[-1]])
+    places = F.pad(torch.cat([places, whole[None]]), (0, 1), value=math.log2(view.shrink))
     return Readings(
         cells=pool_box(seen.fused, box, grid),
         statistics=box_statistics(seen, box),
-        places=torch.tensor(rows, device=seen.fused.device),
+        places=places.to(seen.fused.device),
         kind=KINDS[kind],
     )

@@ -5,12 +5,15 @@ squeeze-and-excitation, ReLU6) with batch norms folded into the convolutions, so
 weights start it and nothing depends on the batch.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from spider_cli.nano.fused import fuses
 
 __all__ = ["PATCH", "NanoVisionEncoder", "Seen", "box_statistics", "channels_last", "pool_box"]
 
@@ -31,6 +34,12 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 _STEM = 32
+_PART = 8_000_000
+"""Bytes of expanded channels that are there at a time: larger pieces of memory may be fetched from
+the system, page by page, each time, which takes as long as the convolution."""
+_LANES = 16
+"""Channels come in multiples of this, as many as the processor takes in one step."""
+
 # Stages whose texture is finer than a patch give mean and deviation, the others their values.
 _FINE = (0, 1, 2)
 
@@ -57,18 +66,6 @@ class Seen:
         return self.taps * self.scale[:, None, None] + self.shift[:, None, None]
 
 
-def _fuses(x: Tensor) -> bool:
-    """Can the CPU's own library convolve and clip in one pass? A quarter of the trunk's time; it
-    keeps nothing for a backward pass."""
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not torch.is_grad_enabled()
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    )
-
-
 class _Conv(nn.Conv2d):
     """A convolution padded as TensorFlow's "same" for even inputs, which the weights expect."""
 
@@ -86,24 +83,33 @@ class _Conv(nn.Conv2d):
 
     def forward(self, x: Tensor, *, clip: bool = False) -> Tensor:
         """Convolve; with `clip`, ReLU6 of that."""
+        if fuses(x):
+            return self.fused(x, clip=clip)
         low, high = self.extra
-        if high:
-            x = F.pad(x, (low, high, low, high))
-        if _fuses(x):
-            then = ("hardtanh", [0.0, 6.0], "") if clip else ("none", [], "")
-            fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
-                x,
-                self.weight,
-                self.bias,
-                self.padding,
-                self.stride,
-                self.dilation,
-                self.groups,
-                *then,
-            )
-            return fused
-        y = super().forward(x)
+        y = super().forward(F.pad(x, (low, high, low, high)) if high else x)
         return F.relu6(y) if clip else y
+
+    def fused(self, x: Tensor, *, clip: bool, channels: slice = slice(None)) -> Tensor:
+        """`forward` in one pass, where `fuses`: these channels of what comes out, for which a
+        depthwise convolution needs the same of `x` alone."""
+        weight, bias, padding = self.weight[channels], self.bias, self.padding
+        assert bias is not None
+        if self.extra[1]:
+            # The kernel with a row and a column of zeros before it wants the same padding on all
+            # sides, which costs nothing; a padded copy of a map takes a tenth of the time.
+            weight = F.pad(weight, (1, 0, 1, 0)).contiguous(memory_format=torch.channels_last)
+            padding = (self.extra[1], self.extra[1])
+        made: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x,
+            weight,
+            bias[channels],
+            padding,
+            self.stride,
+            self.dilation,
+            1 if self.groups == 1 else x.shape[1],
+            *(("hardtanh", [0.0, 6.0], "") if clip else ("none", [], "")),
+        )
+        return made
 
 
 class _Block(nn.Module):
@@ -118,9 +124,28 @@ class _Block(nn.Module):
         self.residual = stride == 1 and inp == out
 
     def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.expand(x, clip=True) if self.expand is not None else x
-        h = self.project(self.depthwise(h, clip=True))
+        h: Tensor = x
+        if self.expand is not None and fuses(x):
+            h = self._by_parts(self.expand, x)
+        else:
+            if self.expand is not None:
+                h = self.expand(x, clip=True)
+            h = self.depthwise(h, clip=True)
+        h = self.project(h)
         return x + h if self.residual else h
+
+    def _by_parts(self, expand: _Conv, x: Tensor) -> Tensor:
+        """The expanded channels, after their depthwise convolution: so many at a time as `_PART`
+        has room for."""
+        middle = expand.out_channels
+        parts = -(-x.shape[0] * x.shape[2] * x.shape[3] * middle * x.element_size() // _PART)
+        step = -(-middle // (_LANES * parts)) * _LANES
+        made = []
+        for start in range(0, middle, step):
+            own = slice(start, min(start + step, middle))
+            h = expand.fused(x, clip=True, channels=own)
+            made.append(self.depthwise.fused(h, clip=True, channels=own))
+        return made[0] if len(made) == 1 else torch.cat(made, dim=1)
 
 
 class _Context(nn.Module):
@@ -213,7 +238,12 @@ class NanoVisionEncoder(nn.Module):
         weight = self.join.weight * self.scale[:, None, None]
         assert self.join.bias is not None
         bias = self.join.bias + self.join.weight.flatten(1) @ self.shift
-        fused = F.conv2d(tapped, weight, bias)  # (B, width, H/16, W/16)
+        if fuses(tapped):
+            fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
+                tapped, weight, bias, (0, 0), (1, 1), (1, 1), 1, "none", [], ""
+            )
+        else:
+            fused = F.conv2d(tapped, weight, bias)  # (B, width, H/16, W/16)
         for context in self.contexts:
             fused = context(fused)
         return Seen(taps=tapped, scale=self.scale, shift=self.shift, fused=fused)
@@ -243,14 +273,19 @@ def _per_patch(x: Tensor, size: tuple[int, int], *, deviation: bool) -> list[Ten
     return [mean, torch.sqrt(variance + 1e-4)]
 
 
-def _overlap(start: float, end: float, cells: int, count: int) -> Tensor:
-    """(count, cells) weights: how much of each of `count` equal parts of [start, end) (in patches)
-    lies on each patch; rows sum to 1."""
-    edges = torch.linspace(start, end, count + 1, dtype=torch.float64)
-    low, high = edges[:-1, None], edges[1:, None]
-    left = torch.arange(cells, dtype=torch.float64)[None]
-    weight = (torch.minimum(high, left + 1) - torch.maximum(low, left)).clamp_min(0)
-    return (weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-9)).float()
+@functools.lru_cache(maxsize=256)
+def _overlap(start: float, end: float, cells: int, count: int) -> tuple[Tensor, slice]:
+    """How much of each of `count` equal parts of [start, end) (in patches) lies on each patch, and
+    the patches that have any of it: (count, those), rows sum to 1. Kept: most views are alike."""
+    with torch.inference_mode(False), torch.no_grad():  # for training, too
+        edges = torch.linspace(start, end, count + 1, dtype=torch.float64)
+        low, high = edges[:-1, None], edges[1:, None]
+        left = torch.arange(cells, dtype=torch.float64)[None]
+        weight = (torch.minimum(high, left + 1) - torch.maximum(low, left)).clamp_min(0)
+        weight = (weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-9)).float()
+        (found,) = weight.any(dim=0).nonzero(as_tuple=True)
+        touched = slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
+        return weight[:, touched].contiguous(), touched
 
 
 def pool_box(values: Tensor, box: tuple[float, float, float, float], grid: int) -> Tensor:
@@ -290,13 +325,6 @@ def _inside(
     """The part of a map (C, h, w) that a box touches, (C, h', w'), and how much of each of
     `grid` equal parts of the box lies on its rows, (grid, h'), and columns, (grid, w')."""
     x1, y1, x2, y2 = (side / PATCH for side in box)
-    rows = _overlap(y1, y2, values.shape[1], grid).to(values)
-    columns = _overlap(x1, x2, values.shape[2], grid).to(values)
-    down, across = _touched(rows), _touched(columns)
-    return values[:, down, across], rows[:, down], columns[:, across]
-
-
-def _touched(weight: Tensor) -> slice:
-    """The cells, (grid, cells), that have any weight."""
-    (found,) = weight.any(dim=0).nonzero(as_tuple=True)
-    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
+    rows, down = _overlap(y1, y2, values.shape[1], grid)
+    columns, across = _overlap(x1, x2, values.shape[2], grid)
+    return values[:, down, across], rows.to(values), columns.to(values)

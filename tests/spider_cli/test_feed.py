@@ -5,6 +5,7 @@ import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,13 +97,14 @@ def test_photos_under_way_count_as_the_last_one_did() -> None:
     """Two large ones are never decoded at once; two small ones are."""
     room = feed._Room(100, threads=2)
     assert room.enter(0.01)
-    assert room.enter(0.01), "nobody knows yet"
-    room.take(80)
+    assert not room.enter(0.01), "nobody knows yet how large they are"
     room.take(0)  # it failed
+    assert room.enter(0.01)
+    room.take(80)
     assert room.enter(0.01)
     assert not room.enter(0.01)
     room.take(30)
-    assert not room.enter(0.01), "what waits is too much"
+    assert not room.enter(0.01), "what is there is too much"
     room.give(80)
     assert room.enter(0.01)
     assert room.enter(0.01)
@@ -200,17 +202,36 @@ def test_photos_are_prepared_on_the_threads_that_decode(files: list[Path]) -> No
 def test_no_more_pixels_are_decoded_ahead_than_a_batch_has(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor are they forgotten: what was handed on makes room."""
+    """Nor are they forgotten: what was judged makes room."""
     monkeypatch.setattr(feed, "_BATCH_PIXELS", 2 * 40 * 30)
+    monkeypatch.setattr(feed, "_ROOM", 4 * 40 * 30)
     ready: list[Photo] = []
     found = iter(
         Feed(files * 4, batch_size=8, max_decode_pixels=MAX_DECODE_PIXELS, prepare=ready.append)
     )
     assert len(next(found)) == 2
     time.sleep(0.3)
-    # Two handed on, one held back for the next batch; two that wait, and one that was under way.
-    assert len(ready) <= 6
+    assert len(ready) == 4, "two are being judged, and two wait"
     assert sum(len(batch) for batch in found) == len(files) * 4 - 2
+
+
+def test_a_large_photo_is_gone_before_the_next_one_is_decoded(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_BATCH_PIXELS", 40 * 30)
+    monkeypatch.setattr(feed, "_ROOM", 40 * 30)
+    before: list[weakref.ref[np.ndarray]] = []
+
+    def prepare(photo: Photo) -> None:
+        assert all(one() is None for one in before)
+        before.append(weakref.ref(photo.pixels))
+
+    found = Feed(files, batch_size=8, max_decode_pixels=MAX_DECODE_PIXELS, prepare=prepare)
+    for batch in found:
+        time.sleep(0.05)  # the next one would be decoded by now
+        assert len(batch) == 1
+        del batch
+    assert len(before) == len(files)
 
 
 def test_who_stops_early_leaves_no_thread(files: list[Path]) -> None:

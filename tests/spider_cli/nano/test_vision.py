@@ -86,9 +86,12 @@ def test_fine_stages_give_mean_and_deviation() -> None:
 
 def test_areas_by_hand() -> None:
     """From 0.5 to 2.5 patches in two parts: half of the first, half of the second..."""
-    assert _overlap(0.5, 2.5, 3, 2).tolist() == [[0.5, 0.5, 0], [0, 0.5, 0.5]]
-    assert _overlap(0, 3, 3, 3).tolist() == torch.eye(3).tolist()
-    assert _overlap(1.25, 1.5, 3, 1).tolist() == [[0, 1, 0]]
+    weights, patches = _overlap(0.5, 2.5, 3, 2)
+    assert weights.tolist() == [[0.5, 0.5, 0], [0, 0.5, 0.5]]
+    assert patches == slice(0, 3)
+    assert _overlap(0, 3, 3, 3)[0].tolist() == torch.eye(3).tolist()
+    weights, patches = _overlap(1.25, 1.5, 3, 1)
+    assert (weights.tolist(), patches) == ([[1]], slice(1, 2))
 
 
 @given(
@@ -97,8 +100,10 @@ def test_areas_by_hand() -> None:
     count=st.integers(1, 12),
 )
 def test_weights_sum_to_one(start: float, length: float, count: int) -> None:
-    weights = _overlap(start, min(start + length, 12), 12, count)
-    assert weights.shape == (count, 12)
+    end = min(start + length, 12)
+    weights, patches = _overlap(start, end, 12, count)
+    assert weights.shape == (count, patches.stop - patches.start)
+    assert patches.start <= start < end <= patches.stop + 1e-9
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(count), atol=1e-5, rtol=0)
 
