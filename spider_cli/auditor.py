@@ -282,7 +282,8 @@ class Auditor(ModelInUse):
                 slots += _slots(one, look, requests)
             jobs = [slot for slot in slots if isinstance(slot.job, Job)]
             results = iter(self._judged(jobs, at_once))
-        seconds = (time.monotonic() - started) / max(1, len(slots))
+        ahead = sum(one.prepared.seconds for one in batch if one.prepared is not None)
+        seconds = (time.monotonic() - started + ahead) / max(1, len(slots))
         grouped: dict[int, list[Record]] = {id(one): [] for one in batch}
         for slot in slots:
             outcome = next(results) if isinstance(slot.job, Job) else slot.job
@@ -291,8 +292,10 @@ class Auditor(ModelInUse):
 
     def _prepared(self, photo: Photo) -> "Prepared | None":
         """On a decoding thread: what the model would do first, once it is there."""
-        model = self.opened()
-        return None if model is None else model.prepare(photo.pixels)
+        model, started = self.opened(), time.monotonic()
+        if model is None:
+            return None
+        return replace(model.prepare(photo.pixels), seconds=time.monotonic() - started)
 
     def _look(self, batch: Sequence[Fed]) -> "list[Look]":
         ready = [

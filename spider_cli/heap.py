@@ -10,11 +10,16 @@ __all__ = ["Heap"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of glibc's malloc.h."""
-_SETTINGS = {
+_FLAT = {
     _M_ARENA_MAX: 1,
-    # What a photo takes in pieces (Pillow's are 16 MiB, tensors less) stays in the heap for the
-    # next one: fetched from the system page by page, it took a third of the photo's time. Older
-    # releases of glibc refuse a larger threshold.
+    # Pillow takes 16 MiB at a time.
+    _M_MMAP_THRESHOLD: 12 << 20,
+    # Less than that, or large pieces would be cut from the free end of the heap after all; more
+    # than the 128 KiB that it else is once the other is set: tensors' pages would be fetched anew.
+    _M_TRIM_THRESHOLD: 8 << 20,
+}
+_QUICK = _FLAT | {
+    # Older releases of glibc refuse more.
     _M_MMAP_THRESHOLD: 32 << 20,
     _M_TRIM_THRESHOLD: 64 << 20,
 }
@@ -28,18 +33,25 @@ class Heap:
     """The heap of one of spider's own processes, from before it starts threads: a library leaves
     its caller's memory alone.
 
+    Args:
+        quick: what a photo takes in large pieces (Pillow's, tensors) stays in the heap for the next
+            one: fetched from the system, page by page, it takes a third of the time of a photo that
+            is merely scored. Else such pieces go back as soon as they are free, so that hours of
+            photos of all sizes leave no holes.
+
     By itself glibc keeps ever larger pieces, in a heap per thread: photos of many sizes, decoded on
     several threads, leave holes in each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quick: bool = False) -> None:
         self._library = _glibc()
         self._next = time.monotonic() + _PAUSE
         self.flat = self._library is not None and all(
-            self._library.mallopt(name, value) == 1 for name, value in _SETTINGS.items()
+            self._library.mallopt(name, value) == 1
+            for name, value in (_QUICK if quick else _FLAT).items()
         )
-        """Large pieces go back to the system as soon as they are free. False where that cannot be
-        said (no glibc), or the user has said something else (``MALLOC_...``)."""
+        """There is one heap, as said above. False where that cannot be said (no glibc), or the user
+        has said something else (``MALLOC_...``)."""
 
     def give_back(self) -> None:
         """Let the system have the holes too, every few seconds; to be called between photos."""

@@ -61,6 +61,8 @@ class Prepared:
 
     pixels: Pixels
     inputs: Any = field(repr=False)
+    seconds: float = 0.0
+    """What that took, where somebody looked at the clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

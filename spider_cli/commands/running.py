@@ -54,7 +54,7 @@ def run(common: Common, command: "Command", ask: "Ask", *, records_each: int = 1
         UsageError: the run cannot start; no photo was opened.
     """
     prepare(common)
-    heap = Heap()
+    heap = Heap(quick=True)
     failed = 0
     with contextlib.ExitStack() as stack:
         writers = outputs(common, command, stack)
