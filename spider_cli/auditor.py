@@ -295,7 +295,9 @@ class Auditor(ModelInUse):
         model, started = self.opened(), time.monotonic()
         if model is None:
             return None
-        return replace(model.prepare(photo.pixels), seconds=time.monotonic() - started)
+        with in_memory(self.model):
+            ready = model.prepare(photo.pixels)
+        return replace(ready, seconds=time.monotonic() - started)
 
     def _look(self, batch: Sequence[Fed]) -> "list[Look]":
         ready = [

@@ -14,11 +14,19 @@ class Cores:
         threads: that compute beside the one that makes this.
     """
 
+    _lock = threading.Lock()
+    _there = 0
+    _all = 0
+    """What torch may use when nobody shares it; known while `_there` of these do."""
+
     def __init__(self, threads: int) -> None:
         import torch
 
-        self._all = torch.get_num_threads()
-        self._share = max(1, self._all // (threads + 1))
+        with Cores._lock:
+            if not Cores._there:
+                Cores._all = torch.get_num_threads()
+            Cores._there += 1
+            self._share = max(1, Cores._all // (threads + 1))
         self._known = threading.local()
         self.take()
 
@@ -31,7 +39,11 @@ class Cores:
             self._known.taken = True
 
     def give_back(self) -> None:
-        """On the thread that made this: it has all again, as those that begin later have."""
+        """On the thread that made this: it has all again once nobody shares, as those that begin
+        later have."""
         import torch
 
-        torch.set_num_threads(self._all)
+        with Cores._lock:
+            Cores._there -= 1
+            if not Cores._there:
+                torch.set_num_threads(Cores._all)

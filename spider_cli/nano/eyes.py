@@ -36,13 +36,12 @@ class NanoEyes:
         self.model = model
         self.processor = processor
         self.tokenizer = processor.tokenizer
-
-    @property
-    def looks_ahead(self) -> bool:
-        return self.model.device.type == "cpu"
+        # Who was given one core keeps to one: then there are no threads to share the work among.
+        self.looks_ahead = model.device.type == "cpu" and torch.get_num_threads() > 1
 
     def prepare(self, pixels: Pixels) -> Prepared:
-        """Its views; on a processor, where company saves nothing, what the encoder sees in them."""
+        """Its views; on a processor of several cores what the encoder sees in them: there company
+        saves nothing."""
         views = self.processor.views(pixels)
         if not self.looks_ahead:
             return Prepared(pixels, views)
